@@ -1,0 +1,6 @@
+//! One gossiperl overlay as a pure state machine: members, state, delivery, clients.
+
+mod config;
+
+pub use config::{Config, Detector, Limits};
+pub use gossiperl_link::Time;

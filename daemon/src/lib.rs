@@ -1,0 +1,1 @@
+//! gossiperld, gossip as a service for the host, and gossiperl, its command line.
