@@ -2,7 +2,14 @@
 //!
 //! `PROTOCOL.md` in this crate's folder is the specification. No sockets and no clock here.
 
+pub mod acknowledgement;
 pub mod code;
+mod compact;
+pub mod fragment;
+pub mod frame;
+pub mod message;
+pub mod run;
 mod salt;
 
+pub use compact::{BodyError, MAX_DEPTH, MAX_ELEMENTS};
 pub use salt::{SALT_LEN, Salt};
