@@ -380,7 +380,11 @@ struct StateUpdate {
   1: required binary owner_generation,
   2: required i64 after,
   3: required i64 upto,
-  4: required list<Entry> entries
+  4: required list<Entry> entries,
+  /** Deletions up to this version may be missing here: it says nothing new to a receiver complete to less, which asks from 0. */
+  5: optional i64 floor,
+  /** The sender holds the owner completely up to this version, where that is beyond `upto`: more pages follow on request. */
+  6: optional i64 newest
 }
 
 /** A node of the hash tree: `depth` levels down, at `index` from the left. */
