@@ -1,1 +1,3 @@
 //! gossiperld, gossip as a service for the host, and gossiperl, its command line.
+
+pub mod config;

@@ -1,0 +1,251 @@
+//! `gossiperld`'s configuration: a TOML file read into validated settings, or refused with every problem at once.
+//!
+//! `gossiperl check`, `gossiperld --check` and the start of the daemon share this reading, so what the check accepts
+//! the daemon accepts. What can only be known on the host (does the address exist, is the port free) is found at start.
+
+mod overlay;
+mod preset;
+mod problem;
+mod reader;
+mod seed;
+mod template;
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use toml::de::{DeTable, DeValue};
+
+pub use overlay::{Bind, OverlaySettings};
+pub use preset::Preset;
+pub use problem::{ConfigError, Problem};
+pub use seed::Seed;
+pub use template::template;
+
+use problem::Report;
+use reader::{Table, choice, needed, qualified, text};
+
+/// Where state is kept unless the configuration says otherwise.
+const DEFAULT_DATA_DIR: &str = "/var/lib/gossiperl";
+/// A configuration is a few kilobytes; anything this large is another file.
+const LONGEST_FILE: u64 = 4 << 20;
+/// Longest name of an overlay: it is also a folder's name.
+const LONGEST_NAME: usize = 64;
+
+/// Everything `gossiperld` is told.
+#[derive(Clone)]
+pub struct Settings {
+    /// Folder of what is kept between runs.
+    pub data_dir: PathBuf,
+    /// How to log.
+    pub log: LogSettings,
+    /// The overlays, by name. May be empty.
+    pub overlays: Vec<OverlaySettings>,
+    /// What a person should know although nothing is wrong.
+    pub notes: Vec<Problem>,
+}
+
+/// Logging, `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A level, or tracing's filter directives (`info,gossiperl_daemon::driver=debug`).
+    pub level: String,
+    /// Text for people, JSON for machines.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line of text an event.
+    #[default]
+    Text,
+    /// One JSON object an event.
+    Json,
+}
+
+impl Default for LogSettings {
+    fn default() -> Self {
+        LogSettings { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// Why a configuration could not be had.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file could not be read.
+    Unreadable(PathBuf, io::Error),
+    /// It was read and refused.
+    Refused(ConfigError),
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LoadError::Unreadable(file, error) => write!(
+                formatter,
+                "cannot read the configuration {}: {error}. `gossiperld --print-config > {0}` makes one",
+                file.display()
+            ),
+            LoadError::Refused(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl Settings {
+    /// Reads and validates a file.
+    pub fn load(file: &Path) -> Result<Settings, LoadError> {
+        let unreadable = |error| LoadError::Unreadable(file.to_owned(), error);
+        let length = std::fs::metadata(file).map_err(unreadable)?.len();
+        if length > LONGEST_FILE {
+            let text =
+                format!("{length} bytes are too many for a configuration ({LONGEST_FILE} are allowed)");
+            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, text)));
+        }
+        let text = zeroize::Zeroizing::new(std::fs::read_to_string(file).map_err(unreadable)?);
+        let mut settings = Settings::parse(&text, file).map_err(LoadError::Refused)?;
+        settings.notes.extend(readable_by_others(file));
+        Ok(settings)
+    }
+
+    /// Validates `text`; `file` is for the error only.
+    pub fn parse(text: &str, file: &Path) -> Result<Settings, ConfigError> {
+        let mut report = Report::new(text);
+        let (document, errors) = DeTable::parse_recoverable(text);
+        for error in &errors {
+            // Only the message and the line: the error's own display quotes the line, which may hold a secret.
+            report.problem(
+                &error.span().unwrap_or(0..0),
+                "",
+                format!("this is no TOML: {}", error.message()),
+            );
+        }
+        let settings = match errors.is_empty() {
+            true => read(&mut report, document.get_ref()),
+            false => None,
+        };
+        let Report { mut problems, mut notes, .. } = report;
+        problems.sort_by_key(|problem| problem.line);
+        notes.sort_by_key(|note| note.line);
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(Settings { notes, ..settings }),
+            _ => Err(ConfigError { file: file.to_owned(), problems }),
+        }
+    }
+
+    /// The overlay of this name.
+    pub fn overlay(&self, name: &str) -> Option<&OverlaySettings> {
+        self.overlays.iter().find(|overlay| overlay.name == name)
+    }
+}
+
+fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
+    let mut top = Table::new(report, document, "", 0..0);
+    let data_dir = top.optional("data_dir", text(4_096)).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
+    let log = read_log(&mut top);
+    let mut overlays = Vec::new();
+    match top.raw("overlays").map(|value| (value, value.get_ref().as_table())) {
+        None => top.note("overlays", "no overlay: write a table [overlays.NAME] for each"),
+        Some((value, None)) => top.wrong("overlays", needed(value.get_ref(), "tables [overlays.NAME]")),
+        Some((_, Some(tables))) => {
+            for (name, value) in tables {
+                let property = qualified("overlays", name.get_ref());
+                if let Err(text) = check_name(name.get_ref()) {
+                    top.report.problem(&name.span(), property.as_str(), text);
+                }
+                let DeValue::Table(table) = value.get_ref() else {
+                    top.report.problem(&value.span(), property, needed(value.get_ref(), "a table"));
+                    continue;
+                };
+                let overlay = overlay::read(top.report, name.get_ref(), table, name.span());
+                overlays.extend(overlay.map(|overlay| (name.span(), overlay)));
+            }
+        }
+    }
+    top.finish();
+    for (index, (at, overlay)) in overlays.iter().enumerate() {
+        let earlier = overlays.iter().take(index);
+        for (_, other) in earlier.filter(|(_, other)| bind_conflicts(overlay, other)) {
+            let text =
+                format!("port {} is taken by overlay {:?} already; choose another", overlay.port, other.name);
+            report.problem(at, qualified(&qualified("overlays", &overlay.name), "port"), text);
+        }
+    }
+    let overlays = overlays.into_iter().map(|(_, overlay)| overlay).collect();
+    Some(Settings { data_dir: data_dir.into(), log, overlays, notes: Vec::new() })
+}
+
+fn read_log(top: &mut Table<'_, '_>) -> LogSettings {
+    let mut log = LogSettings::default();
+    let Some(value) = top.raw("log") else { return log };
+    let Some(written) = value.get_ref().as_table() else {
+        top.wrong("log", needed(value.get_ref(), "a table { level, format }"));
+        return log;
+    };
+    let mut table = Table::new(top.report, written, "log", value.span());
+    let level = table.optional("level", |value| {
+        let level = text(1_024)(value)?;
+        match level.parse::<tracing_subscriber::filter::Targets>() {
+            Ok(_) => Ok(level),
+            Err(error) => Err(format!(
+                "{level:?} is not allowed ({error}); allowed are off, error, warn, info, debug, trace, or a list such as \"info,gossiperl_daemon=debug\""
+            )),
+        }
+    });
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    log.format = table.optional("format", choice(&formats)).unwrap_or_default();
+    log.level = level.unwrap_or(log.level);
+    table.finish();
+    log
+}
+
+/// An overlay's name names a folder too.
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    match (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') {
+        true => Ok(()),
+        false => Err(format!(
+            "an overlay's name has 1 to {LONGEST_NAME} letters, digits, '-', '_' or '.', and starts with no '.'"
+        )),
+    }
+}
+
+/// Whether both cannot be bound at once. Interfaces are not looked up here.
+fn bind_conflicts(one: &OverlaySettings, other: &OverlaySettings) -> bool {
+    let addresses = |overlay: &OverlaySettings| match overlay.bind {
+        Bind::Ip(ip) => bound_addresses(SocketAddr::new(ip, overlay.port)),
+        Bind::Interface(_) => vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), overlay.port)],
+    };
+    let overlap = |one: SocketAddr, other: SocketAddr| {
+        one.port() == other.port()
+            && one.is_ipv4() == other.is_ipv4()
+            && (one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified())
+    };
+    let others = addresses(other);
+    addresses(one).iter().any(|one| others.iter().any(|other| overlap(*one, *other)))
+}
+
+/// The addresses an overlay at `address` binds: itself and, where local clients could not reach that,
+/// 127.0.0.1 at the same port. See [`crate::socket`] for why.
+pub(crate) fn bound_addresses(address: SocketAddr) -> Vec<SocketAddr> {
+    let reaches_clients = match address.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_loopback(),
+        IpAddr::V6(_) => false,
+    };
+    match reaches_clients {
+        true => vec![address],
+        false => vec![address, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())],
+    }
+}
+
+/// A note where users other than the owner can read the file's secrets.
+fn readable_by_others(file: &Path) -> Option<Problem> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(file).ok()?.permissions().mode();
+    let text = format!("everyone on this host can read its keys and secrets; `chmod 600 {}`", file.display());
+    (mode & 0o004 != 0).then(|| Problem { line: 1, property: String::new(), text })
+}
