@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::sealed::Role;
+
 /// Frame 1, client to daemon: asks for a session.
 pub const CLIENT_HELLO: u8 = 1;
 /// Frame 2: names the receiver id to use.
@@ -70,6 +72,56 @@ pub const MAX_BODY: usize = (1 << 21) - 1;
 /// Whether the link delivers frames of this kind reliably and in order.
 pub const fn is_numbered(kind: u8) -> bool {
     kind >= FIRST_NUMBERED
+}
+
+/// Whether frames of this kind have a place in datagrams of this role; others are ignored. False for unknown kinds.
+pub const fn belongs(kind: u8, role: Role) -> bool {
+    use Role::{ClientToDaemon, DaemonToClient, DaemonToDaemon};
+    match kind {
+        RUN | ACKNOWLEDGEMENT | MESSAGE | FRAGMENT => true,
+        CLIENT_HELLO | SUBSCRIBE | UNSUBSCRIBE | MEMBERS_REQUEST => matches!(role, ClientToDaemon),
+        KEEPALIVE | GOODBYE => matches!(role, ClientToDaemon | DaemonToClient),
+        WELCOME | REPLY | MEMBERS_PAGE | MEMBER_EVENT | DROPPED => matches!(role, DaemonToClient),
+        CHALLENGE | REFUSAL | PAUSE | RESUME => matches!(role, DaemonToClient | DaemonToDaemon),
+        MEMBER_UPDATE..=PING_NACK | STATE_UPDATE..=TREE_DIGEST_ACK_ACK => matches!(role, DaemonToDaemon),
+        _ => false,
+    }
+}
+
+/// Name of the struct that is the body of frames of this kind; `None` for unknown kinds.
+pub const fn name(kind: u8) -> Option<&'static str> {
+    Some(match kind {
+        CLIENT_HELLO => "ClientHello",
+        CHALLENGE => "Challenge",
+        WELCOME => "Welcome",
+        REFUSAL => "Refusal",
+        KEEPALIVE => "Keepalive",
+        GOODBYE => "Goodbye",
+        RUN => "Run",
+        ACKNOWLEDGEMENT => "Acknowledgement",
+        MEMBER_UPDATE => "MemberUpdate",
+        INTRODUCTION => "Introduction",
+        PING => "Ping",
+        PING_REQUEST => "PingRequest",
+        PING_ACK => "PingAck",
+        PING_NACK => "PingNack",
+        STATE_UPDATE => "StateUpdate",
+        TREE_DIGEST => "TreeDigest",
+        TREE_DIGEST_ACK => "TreeDigestAck",
+        TREE_DIGEST_ACK_ACK => "TreeDigestAckAck",
+        MESSAGE => "Message",
+        FRAGMENT => "Fragment",
+        SUBSCRIBE => "Subscribe",
+        UNSUBSCRIBE => "Unsubscribe",
+        REPLY => "Reply",
+        PAUSE => "Pause",
+        RESUME => "Resume",
+        MEMBERS_REQUEST => "MembersRequest",
+        MEMBERS_PAGE => "MembersPage",
+        MEMBER_EVENT => "MemberEvent",
+        DROPPED => "Dropped",
+        _ => return None,
+    })
 }
 
 /// What a frame costs beyond a body of this length.

@@ -10,6 +10,7 @@ pub mod frame;
 pub mod message;
 pub mod run;
 mod salt;
+pub mod sealed;
 
 pub use compact::{BodyError, MAX_DEPTH, MAX_ELEMENTS};
 pub use salt::{SALT_LEN, Salt};

@@ -1,6 +1,7 @@
 //! Frames: what is put comes back, and what does not add up is refused.
 
 use gossiperl_idl::frame::{self, FrameError, Frames};
+use gossiperl_idl::sealed::Role;
 
 fn read(bytes: &[u8]) -> Vec<Result<(u8, Vec<u8>), FrameError>> {
     Frames::new(bytes).map(|frame| frame.map(|(kind, body)| (kind, body.to_vec()))).collect()
@@ -58,4 +59,14 @@ fn nothing_is_read_behind_an_error() {
     assert_eq!(frames.next(), Some(Err(FrameError::Truncated)));
     assert_eq!(frames.next(), None);
     assert_eq!(frames.next(), None);
+}
+
+#[test]
+fn known_kinds_have_a_name_and_a_role() {
+    for kind in 0..=255 {
+        let belongs = [Role::ClientToDaemon, Role::DaemonToClient, Role::DaemonToDaemon]
+            .into_iter()
+            .any(|role| frame::belongs(kind, role));
+        assert_eq!(frame::name(kind).is_some(), belongs, "kind {kind}");
+    }
 }
