@@ -38,7 +38,7 @@ pub enum BodyError {
     Trailing,
 }
 
-/// How deep structs and containers may be nested in what is skipped.
+/// How deep structs and containers may be nested, counting the struct that is read.
 pub const MAX_DEPTH: usize = 8;
 /// How many elements a container may have.
 pub const MAX_ELEMENTS: usize = 4_096;
@@ -102,19 +102,19 @@ impl<'a> Reader<'a> {
 
     #[inline]
     pub(crate) fn i64(&mut self) -> Result<i64, BodyError> {
-        let value = self.varint()?;
+        let value = self.varint::<10>()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     #[inline]
     pub(crate) fn i32(&mut self) -> Result<i32, BodyError> {
-        let value = u32::try_from(self.varint()?).map_err(|_| BodyError::Varint)?;
+        let value = self.u32()?;
         Ok((value >> 1) as i32 ^ -((value & 1) as i32))
     }
 
     #[inline]
     pub(crate) fn binary(&mut self) -> Result<&'a [u8], BodyError> {
-        let length = usize::try_from(self.varint()?).map_err(|_| BodyError::Varint)?;
+        let length = self.u32()? as usize;
         self.take(length)
     }
 
@@ -122,10 +122,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn list(&mut self) -> Result<(u8, usize), BodyError> {
         let header = self.byte()?;
         let count = match header >> 4 {
-            15 => self.varint()?,
-            count => u64::from(count),
+            15 => self.u32()?,
+            count => u32::from(count),
         };
-        Ok((header & 0x0f, self.elements(count)?))
+        let element = header & 0x0f;
+        if !(TRUE..=UUID).contains(&element) {
+            return Err(BodyError::Header);
+        }
+        Ok((element, self.elements(count)?))
     }
 
     /// Skips the value of a field of this type.
@@ -133,14 +137,17 @@ impl<'a> Reader<'a> {
         match kind {
             // A field's boolean is in its header; an element's is a byte of its own.
             TRUE | FALSE => Ok(()),
-            _ => self.skip_value(kind, MAX_DEPTH),
+            _ => self.skip_value(kind, MAX_DEPTH - 1),
         }
     }
 
     fn skip_value(&mut self, kind: u8, depth: usize) -> Result<(), BodyError> {
         match kind {
-            TRUE | FALSE | I8 => self.byte().map(drop),
-            I16 | I32 | I64 => self.varint().map(drop),
+            TRUE | FALSE if self.byte()? > FALSE => Err(BodyError::Header),
+            TRUE | FALSE => Ok(()),
+            I8 => self.byte().map(drop),
+            I16 | I32 => self.u32().map(drop),
+            I64 => self.varint::<10>().map(drop),
             DOUBLE => self.take(8).map(drop),
             UUID => self.take(16).map(drop),
             BINARY => self.binary().map(drop),
@@ -151,7 +158,7 @@ impl<'a> Reader<'a> {
             }
             MAP => {
                 let depth = depth.checked_sub(1).ok_or(BodyError::Depth)?;
-                let count = self.varint()?;
+                let count = self.u32()?;
                 let count = self.elements(count)?;
                 if count == 0 {
                     return Ok(());
@@ -179,11 +186,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Each element takes at least a byte, so a count beyond the bytes that are left is a lie.
-    fn elements(&self, count: u64) -> Result<usize, BodyError> {
-        match usize::try_from(count) {
-            Ok(count) if count <= MAX_ELEMENTS && count <= self.rest.len() => Ok(count),
-            _ => Err(BodyError::Elements),
-        }
+    fn elements(&self, count: u32) -> Result<usize, BodyError> {
+        let count = count as usize;
+        if count > MAX_ELEMENTS.min(self.rest.len()) { Err(BodyError::Elements) } else { Ok(count) }
     }
 
     #[inline]
@@ -194,9 +199,15 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn varint(&mut self) -> Result<u64, BodyError> {
+    fn u32(&mut self) -> Result<u32, BodyError> {
+        u32::try_from(self.varint::<5>()?).map_err(|_| BodyError::Varint)
+    }
+
+    /// A varint of at most `LONGEST` bytes, 10 at most.
+    #[inline]
+    fn varint<const LONGEST: usize>(&mut self) -> Result<u64, BodyError> {
         let mut value = 0u64;
-        for (index, &byte) in self.rest.iter().enumerate().take(10) {
+        for (index, &byte) in self.rest.iter().enumerate().take(LONGEST) {
             // The tenth byte holds the 64th bit alone.
             if index == 9 && byte > 1 {
                 return Err(BodyError::Varint);
@@ -207,7 +218,7 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err(if self.rest.len() < 10 { BodyError::Truncated } else { BodyError::Varint })
+        Err(if self.rest.len() < LONGEST { BodyError::Truncated } else { BodyError::Varint })
     }
 }
 

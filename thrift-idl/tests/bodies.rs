@@ -138,7 +138,12 @@ fn malformed_fields_are_refused() {
         ("endless varint", b"\x36\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", BodyError::Varint),
         ("varint beyond 64 bits", b"\x36\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", BodyError::Varint),
         ("binary beyond the end", b"\x38\x09xy", BodyError::Truncated),
-        ("binary beyond memory", b"\x38\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", BodyError::Truncated),
+        ("binary beyond memory", b"\x38\xff\xff\xff\xff\x0f", BodyError::Truncated),
+        ("binary beyond 32 bits", b"\x38\xff\xff\xff\xff\x1f", BodyError::Varint),
+        ("length of six bytes", b"\x38\x80\x80\x80\x80\x80\x00", BodyError::Varint),
+        ("i16 of six bytes", b"\x34\x80\x80\x80\x80\x80\x00", BodyError::Varint),
+        ("bool that is none", b"\x39\x11\x03", BodyError::Header),
+        ("list of nothing", b"\x39\x00", BodyError::Header),
         ("known field of another type", b"\x06\x0c\x02", BodyError::WrongType("verbatim")),
     ] {
         assert_eq!(with_field(field), Err(error), "{name}");
@@ -153,8 +158,8 @@ fn depth_of_what_is_skipped_is_bounded() {
         field.extend(vec![0; depth]);
         with_field(&field)
     };
-    assert_eq!(nested(8), Ok(()));
-    assert_eq!(nested(9), Err(BodyError::Depth));
+    assert_eq!(nested(7), Ok(()));
+    assert_eq!(nested(8), Err(BodyError::Depth));
     assert_eq!(nested(30_000), Err(BodyError::Depth));
     assert_eq!(with_field(&[&[0x39][..], &[0x19; 30_000]].concat()), Err(BodyError::Depth));
 }
