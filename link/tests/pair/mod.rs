@@ -1,7 +1,7 @@
 //! Two links joined in virtual time by a network that loses, delays, duplicates and reorders datagrams.
 //!
 //! Everything follows from the seed. A failing test prints it; `GOSSIPERL_SEED=n` runs that one alone.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, clippy::expect_used)]
 
 use std::{
     collections::{BTreeMap, VecDeque},
