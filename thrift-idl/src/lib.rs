@@ -4,9 +4,13 @@
 
 pub mod acknowledgement;
 pub mod code;
+pub mod codec;
 mod compact;
 pub mod fragment;
 pub mod frame;
+/// The structs of `gossiperl.thrift`, written by the Thrift compiler; `ci/generate` makes the file anew.
+#[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::expect_used)]
+pub mod generated;
 pub mod message;
 pub mod run;
 mod salt;
