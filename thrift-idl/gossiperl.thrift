@@ -372,7 +372,11 @@ struct Entry {
   1: required binary key,
   2: required binary value,
   3: required i64 version,
-  4: required bool deleted
+  4: required bool deleted,
+  /** Present where `value` is only a part of a value too long for one datagram: where in the value it starts … */
+  5: optional i32 offset,
+  /** … and the length of the whole. Such an entry stands alone in its StateUpdate. */
+  6: optional i32 total
 }
 
 /** Frame 24: entries of one owner. Complete from `after` to `upto`: every live version between is in `entries` or has been replaced by a later one. */
