@@ -3857,15 +3857,21 @@ pub struct Entry {
   pub value: Vec<u8>,
   pub version: i64,
   pub deleted: bool,
+  /// Present where `value` is only a part of a value too long for one datagram: where in the value it starts …
+  pub offset: Option<i32>,
+  /// … and the length of the whole. Such an entry stands alone in its StateUpdate.
+  pub total: Option<i32>,
 }
 
 impl Entry {
-  pub fn new(key: Vec<u8>, value: Vec<u8>, version: i64, deleted: bool) -> Entry {
+  pub fn new<F5, F6>(key: Vec<u8>, value: Vec<u8>, version: i64, deleted: bool, offset: F5, total: F6) -> Entry where F5: Into<Option<i32>>, F6: Into<Option<i32>> {
     Entry {
       key,
       value,
       version,
       deleted,
+      offset: offset.into(),
+      total: total.into(),
     }
   }
 }
@@ -3877,6 +3883,8 @@ impl TSerializable for Entry {
     let mut f_2: Option<Vec<u8>> = None;
     let mut f_3: Option<i64> = None;
     let mut f_4: Option<bool> = None;
+    let mut f_5: Option<i32> = None;
+    let mut f_6: Option<i32> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
       if field_ident.field_type == TType::Stop {
@@ -3900,6 +3908,14 @@ impl TSerializable for Entry {
           let val = i_prot.read_bool()?;
           f_4 = Some(val);
         },
+        5 => {
+          let val = i_prot.read_i32()?;
+          f_5 = Some(val);
+        },
+        6 => {
+          let val = i_prot.read_i32()?;
+          f_6 = Some(val);
+        },
         _ => {
           i_prot.skip(field_ident.field_type)?;
         },
@@ -3916,6 +3932,8 @@ impl TSerializable for Entry {
       value: f_2.expect("auto-generated code should have checked for presence of required fields"),
       version: f_3.expect("auto-generated code should have checked for presence of required fields"),
       deleted: f_4.expect("auto-generated code should have checked for presence of required fields"),
+      offset: f_5,
+      total: f_6,
     };
     Ok(ret)
   }
@@ -3934,6 +3952,16 @@ impl TSerializable for Entry {
     o_prot.write_field_begin(&TFieldIdentifier::new("deleted", TType::Bool, 4))?;
     o_prot.write_bool(self.deleted)?;
     o_prot.write_field_end()?;
+    if let Some(fld_var) = self.offset {
+      o_prot.write_field_begin(&TFieldIdentifier::new("offset", TType::I32, 5))?;
+      o_prot.write_i32(fld_var)?;
+      o_prot.write_field_end()?
+    }
+    if let Some(fld_var) = self.total {
+      o_prot.write_field_begin(&TFieldIdentifier::new("total", TType::I32, 6))?;
+      o_prot.write_i32(fld_var)?;
+      o_prot.write_field_end()?
+    }
     o_prot.write_field_stop()?;
     o_prot.write_struct_end()
   }
