@@ -1,3 +1,4 @@
 //! gossiperld, gossip as a service for the host, and gossiperl, its command line.
 
 pub mod config;
+pub mod socket;

@@ -1,5 +1,7 @@
 //! The configuration: what is accepted, and that every refusal names line, property and what is allowed.
 
+#![allow(clippy::panic, clippy::expect_used, reason = "a test stops at what it did not expect")]
+
 use std::{net::IpAddr, path::Path, time::Duration};
 
 use gossiperl_daemon::config::{Bind, LoadError, LogFormat, Preset, Seed, Settings, template};

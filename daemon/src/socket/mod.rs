@@ -1,0 +1,340 @@
+//! The UDP sockets of one overlay: batched receive and send, and word of closed ports.
+//!
+//! # Which addresses are bound
+//!
+//! Clients find their daemon at 127.0.0.1 and the overlay's port, and expect its answers from there (PROTOCOL section 3);
+//! other daemons find it at the address it advertises.
+//!
+//! - `ip = "0.0.0.0"`: one socket serves both. The system answers a loopback client from 127.0.0.1 by itself.
+//! - `ip` is some other address of the host, or any of version 6: a second socket on 127.0.0.1 serves the clients. What
+//!   goes to a version 4 loopback address leaves by it, all else by the first.
+//! - `ip` is in 127.0.0.0/8: one socket. Several daemons of one host can so share a port (127.0.0.2, 127.0.0.3, …); their
+//!   clients connect to that address instead of 127.0.0.1. Clients and daemons are then both on loopback; the role in
+//!   each sealed datagram's header tells them apart.
+//!
+//! The system never delivers a datagram from another host with a loopback source or destination, so that "from
+//! loopback" means "from this host".
+//!
+//! # Closed ports
+//!
+//! `IP_RECVERR` makes the system tell which destination refused a datagram. Such an ICMP message is not authenticated,
+//! therefore only those about loopback destinations, sent from loopback, are reported: nobody else can forge them.
+
+mod address;
+mod receive;
+
+use std::{
+    collections::VecDeque,
+    io::{self, IoSliceMut},
+    net::{Ipv4Addr, SocketAddr},
+    os::fd::AsRawFd,
+};
+
+use nix::{
+    libc,
+    sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
+};
+use quinn_udp::{UdpSockRef, UdpSocketState};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{
+    io::{Interest, Ready},
+    net::UdpSocket,
+};
+
+pub use address::{AddressError, advertised, resolve};
+pub use receive::Buffers;
+
+use crate::config::bound_addresses;
+
+/// Refusals kept until they are asked for; beyond it the oldest are forgotten (the next send brings another).
+const MOST_REFUSALS: usize = 1_024;
+/// Error messages read in one go.
+const MOST_ERRORS: usize = 64;
+
+/// The sockets of one overlay.
+pub struct Sockets {
+    main: Port,
+    /// 127.0.0.1, where `main` cannot be reached there.
+    loopback: Option<Port>,
+    refused: VecDeque<SocketAddr>,
+    /// What went wrong so far.
+    pub counts: Counts,
+}
+
+/// Sends and receives that failed. Nothing is lost for good by them: all that matters is sent again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Datagrams the system would not send (no route, firewall, larger than the interface takes).
+    pub unsent: u64,
+    /// Receive calls that reported an error.
+    pub receive_errors: u64,
+}
+
+/// Datagrams to one destination in one call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outgoing<'a> {
+    /// Where to.
+    pub destination: SocketAddr,
+    /// One datagram, or several of `segment_size` bytes each (the last may be shorter).
+    pub contents: &'a [u8],
+    /// Size of each datagram where there are several.
+    pub segment_size: Option<usize>,
+}
+
+/// What became of a send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sent {
+    /// Handed to the system, or given up and counted.
+    Done,
+    /// The system's buffer is full: nothing was sent; try again when [`Sockets::writable`].
+    Blocked,
+}
+
+/// Sizes of the system's buffers, bytes: less than asked for where the system allows no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferSizes {
+    /// Of received datagrams.
+    pub receive: usize,
+    /// Of datagrams to be sent.
+    pub send: usize,
+}
+
+impl Sockets {
+    /// Binds `address` and, where clients need it, 127.0.0.1 at the same port. With port 0 the system picks one.
+    ///
+    /// Errors name the address that could not be bound; nothing stays bound then. Needs a tokio runtime.
+    pub fn bind(address: SocketAddr, wanted: BufferSizes) -> Result<(Self, BufferSizes), AddressError> {
+        let (main, sizes) = Port::bind(address, wanted)?;
+        let port = main.address.port();
+        let mut others = bound_addresses(SocketAddr::new(address.ip(), port)).into_iter().skip(1);
+        let loopback = others.next().map(|address| Port::bind(address, wanted)).transpose()?;
+        let loopback = loopback.map(|(port, _)| port);
+        Ok((Sockets { main, loopback, refused: VecDeque::new(), counts: Counts::default() }, sizes))
+    }
+
+    /// The address other daemons reach.
+    pub fn local_address(&self) -> SocketAddr {
+        self.main.address
+    }
+
+    /// Most datagrams for one [`Sockets::send`]; 1 where the system cannot cut them.
+    pub fn max_segments(&self) -> usize {
+        let loopback = self.loopback.iter().map(|port| port.state.max_gso_segments());
+        loopback.fold(self.main.state.max_gso_segments(), usize::min)
+    }
+
+    /// Waits until there may be something to receive, or a refusal to read.
+    pub async fn readable(&mut self) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::ERROR;
+        let (at_main, at_loopback) = match &self.loopback {
+            None => (self.main.io.ready(interest).await?, Ready::EMPTY),
+            Some(loopback) => tokio::select! {
+                ready = self.main.io.ready(interest) => (ready?, Ready::EMPTY),
+                ready = loopback.io.ready(interest) => (Ready::EMPTY, ready?),
+            },
+        };
+        if at_main.is_error() || at_loopback.is_error() {
+            self.read_errors();
+        }
+        Ok(())
+    }
+
+    /// Waits until a send to `destination` may go through.
+    pub async fn writable(&self, destination: SocketAddr) -> io::Result<()> {
+        self.port(destination).io.writable().await
+    }
+
+    /// Takes what is there, one batch from each socket, and hands it on datagram by datagram. False: there was nothing.
+    pub fn receive(&mut self, buffers: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
+        let mut any = false;
+        for at_loopback in [false, true] {
+            let Some(port) = self.port_at(at_loopback) else { continue };
+            match port.receive(buffers) {
+                Ok(()) => {
+                    any = true;
+                    buffers.datagrams(&mut take);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Word of an earlier datagram that came back: the datagrams waiting are read on the next call.
+                Err(_) => {
+                    self.counts.receive_errors += 1;
+                    any = true;
+                    self.read_errors();
+                }
+            }
+        }
+        any
+    }
+
+    /// Sends, or says that the system cannot take it now. What the system refuses for good is counted and given up.
+    pub fn send(&mut self, outgoing: Outgoing<'_>) -> Sent {
+        for _ in 0..2 {
+            match self.port(outgoing.destination).send(outgoing) {
+                Ok(()) => return Sent::Done,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Blocked,
+                // Most likely the word of an earlier datagram; reading it makes way.
+                Err(_) => self.read_errors(),
+            }
+        }
+        // Where the interface cannot cut, or one datagram is at fault, the others still go.
+        let size = outgoing.segment_size.unwrap_or(outgoing.contents.len()).max(1);
+        for datagram in outgoing.contents.chunks(size) {
+            let single = Outgoing { contents: datagram, segment_size: None, ..outgoing };
+            if self.port(outgoing.destination).send(single).is_err() {
+                self.counts.unsent += 1;
+            }
+        }
+        Sent::Done
+    }
+
+    /// A destination on this host where nobody listens, learnt since the last call.
+    pub fn pop_refused(&mut self) -> Option<SocketAddr> {
+        self.refused.pop_front()
+    }
+
+    /// Reads what the system has to say about datagrams that came back.
+    fn read_errors(&mut self) {
+        for at_loopback in [false, true] {
+            for _ in 0..MOST_ERRORS {
+                let Some(port) = self.port_at(at_loopback) else { break };
+                let Ok(error) = port.next_error() else { break };
+                if let Some(destination) = error.trusted_refusal() {
+                    if self.refused.len() == MOST_REFUSALS {
+                        self.refused.pop_front();
+                    }
+                    self.refused.push_back(destination);
+                }
+            }
+        }
+    }
+
+    fn port_at(&self, at_loopback: bool) -> Option<&Port> {
+        if at_loopback { self.loopback.as_ref() } else { Some(&self.main) }
+    }
+
+    fn port(&self, destination: SocketAddr) -> &Port {
+        match &self.loopback {
+            Some(loopback) if destination.is_ipv4() && destination.ip().is_loopback() => loopback,
+            _ => &self.main,
+        }
+    }
+}
+
+/// One bound socket.
+struct Port {
+    io: UdpSocket,
+    state: UdpSocketState,
+    address: SocketAddr,
+}
+
+impl Port {
+    fn bind(address: SocketAddr, wanted: BufferSizes) -> Result<(Self, BufferSizes), AddressError> {
+        Self::try_bind(address, wanted).map_err(|error| AddressError::Bind(address, error))
+    }
+
+    fn try_bind(address: SocketAddr, wanted: BufferSizes) -> io::Result<(Self, BufferSizes)> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            // Version 4 clients have a socket of their own, so that their addresses never appear mapped.
+            socket.set_only_v6(true)?;
+        }
+        socket.set_nonblocking(true)?;
+        let sizes = set_buffer_sizes(&socket, wanted)?;
+        socket.bind(&address.into())?;
+        let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
+        state.enable_transport_errors(UdpSockRef::from(&socket))?;
+        let io = UdpSocket::from_std(socket.into())?;
+        let address = io.local_addr()?;
+        Ok((Port { io, state, address }, sizes))
+    }
+
+    fn receive(&self, buffers: &mut Buffers) -> io::Result<()> {
+        self.io.try_io(Interest::READABLE, || buffers.fill(&self.io, &self.state))
+    }
+
+    fn send(&self, outgoing: Outgoing<'_>) -> io::Result<()> {
+        let transmit = quinn_udp::Transmit {
+            destination: outgoing.destination,
+            ecn: None,
+            contents: outgoing.contents,
+            segment_size: outgoing.segment_size,
+            src_ip: None,
+        };
+        let send = || self.state.try_send(UdpSockRef::from(&self.io), &transmit);
+        // At once, since tokio learns only in time that the socket is writable. When the buffer is full, once more
+        // through tokio, which then knows that it has to wait.
+        match send() {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.io.try_io(Interest::WRITABLE, send)
+            }
+            result => result,
+        }
+    }
+
+    /// The next message of the error queue; `WouldBlock` when it is empty, which tokio then knows.
+    fn next_error(&self) -> io::Result<Returned> {
+        let next = || next_error(&self.io);
+        next().or_else(|_| self.io.try_io(Interest::ERROR, next))
+    }
+}
+
+/// Asks for the sizes, beyond the system's limit where we may, and says what was given.
+fn set_buffer_sizes(socket: &Socket, wanted: BufferSizes) -> io::Result<BufferSizes> {
+    if setsockopt(socket, sockopt::RcvBufForce, &wanted.receive).is_err() {
+        socket.set_recv_buffer_size(wanted.receive)?;
+    }
+    if setsockopt(socket, sockopt::SndBufForce, &wanted.send).is_err() {
+        socket.set_send_buffer_size(wanted.send)?;
+    }
+    // Linux reports twice what was set (socket(7)): half of it is for its own bookkeeping.
+    Ok(BufferSizes { receive: socket.recv_buffer_size()? / 2, send: socket.send_buffer_size()? / 2 })
+}
+
+/// What the system says about a datagram of ours.
+struct Returned {
+    destination: Option<SocketAddr>,
+    refused: bool,
+    told_by_loopback: bool,
+}
+
+impl Returned {
+    /// The destination, where it is certain that nobody listens there.
+    fn trusted_refusal(&self) -> Option<SocketAddr> {
+        self.destination.filter(|to| self.refused && self.told_by_loopback && to.ip().is_loopback())
+    }
+}
+
+/// The next message of the socket's error queue; `WouldBlock` when it is empty.
+fn next_error(socket: &UdpSocket) -> io::Result<Returned> {
+    let mut byte = [0; 1];
+    let mut slices = [IoSliceMut::new(&mut byte)];
+    let mut control = [0; 512];
+    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
+    // With an error message, the "sender" is where our datagram was to go.
+    let destination = message.address.as_ref().and_then(socket_address);
+    let mut returned = Returned { destination, refused: false, told_by_loopback: false };
+    for control in message.cmsgs()? {
+        let (error, teller) = match control {
+            ControlMessageOwned::Ipv4RecvErr(error, teller) => (
+                error,
+                teller
+                    .is_some_and(|teller| Ipv4Addr::from(teller.sin_addr.s_addr.to_ne_bytes()).is_loopback()),
+            ),
+            ControlMessageOwned::Ipv6RecvErr(error, teller) => (
+                error,
+                teller.is_some_and(|teller| std::net::Ipv6Addr::from(teller.sin6_addr.s6_addr).is_loopback()),
+            ),
+            _ => continue,
+        };
+        let from_icmp = [libc::SO_EE_ORIGIN_ICMP, libc::SO_EE_ORIGIN_ICMP6].contains(&error.ee_origin);
+        returned.refused = from_icmp && i32::try_from(error.ee_errno) == Ok(libc::ECONNREFUSED);
+        returned.told_by_loopback = teller;
+    }
+    Ok(returned)
+}
+
+fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::new(v4.ip().into(), v4.port()));
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::new(v6.ip().into(), v6.port())))
+}
