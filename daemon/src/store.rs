@@ -1,0 +1,178 @@
+//! What an overlay keeps between runs, under `data_dir/overlays/NAME/`: our made-up name, and where members last were.
+//!
+//! Losing any of it is survivable, so a file that cannot be understood is moved aside (`….damaged`) and the daemon starts
+//! without. Files are replaced whole: written beside, flushed to the disk, renamed. Only the owner can read them.
+
+use std::{
+    fmt,
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Write},
+    net::SocketAddr,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// Addresses kept; any one of them is enough to rejoin.
+pub const MOST_ADDRESSES: usize = 1_024;
+/// Larger files are not ours.
+const LONGEST_FILE: u64 = 1 << 20;
+/// Version of the files' form.
+const VERSION: u32 = 1;
+
+const MEMBERS: &str = "members.json";
+const MEMBER_NAME: &str = "member_name";
+
+/// One overlay's folder.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// Why nothing can be kept.
+#[derive(Debug)]
+pub struct StoreError {
+    path: PathBuf,
+    error: io::Error,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "cannot keep state in {}: {}. Give its owner write access, or set data_dir to another folder",
+            self.path.display(),
+            self.error
+        )
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+#[derive(Serialize, Deserialize)]
+struct Members {
+    version: u32,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Store {
+    /// Opens the overlay's folder, making it where needed (mode 0700, as is `data_dir` when it is made here).
+    pub fn open(data_dir: &Path, overlay: &str) -> Result<Self, StoreError> {
+        let overlays = data_dir.join("overlays");
+        let folder = overlays.join(overlay);
+        for path in [data_dir, &overlays, &folder] {
+            make_folder(path).map_err(|error| StoreError { path: path.to_owned(), error })?;
+        }
+        for path in [&overlays, &folder] {
+            let private = fs::Permissions::from_mode(0o700);
+            fs::set_permissions(path, private).map_err(|error| StoreError { path: path.clone(), error })?;
+        }
+        Ok(Store { folder })
+    }
+
+    /// The name kept, or the one that `make` makes, kept from now on.
+    pub fn member_name(&self, make: impl FnOnce() -> String) -> Result<String, StoreError> {
+        let kept = self.read(MEMBER_NAME).and_then(|bytes| {
+            let name = String::from_utf8(bytes).ok()?.trim_end_matches('\n').to_owned();
+            let good = (1..=255).contains(&name.len()) && !name.contains(char::is_control);
+            if !good {
+                self.move_aside(MEMBER_NAME);
+            }
+            good.then_some(name)
+        });
+        match kept {
+            Some(name) => Ok(name),
+            None => {
+                let name = make();
+                let kept = self.replace(MEMBER_NAME, format!("{name}\n").as_bytes());
+                kept.map_err(|error| StoreError { path: self.folder.join(MEMBER_NAME), error })?;
+                Ok(name)
+            }
+        }
+    }
+
+    /// Where members last were; empty where that is not known.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        let Some(bytes) = self.read(MEMBERS) else { return Vec::new() };
+        match serde_json::from_slice::<Members>(&bytes) {
+            Ok(members) if members.version == VERSION => members
+                .addresses
+                .into_iter()
+                .filter(|address| address.port() != 0)
+                .take(MOST_ADDRESSES)
+                .collect(),
+            Ok(members) => {
+                let version = members.version;
+                tracing::warn!(
+                    version,
+                    "the last known members were written by another version; starting without"
+                );
+                self.move_aside(MEMBERS);
+                Vec::new()
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the last known members cannot be read; starting without");
+                self.move_aside(MEMBERS);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Keeps the first [`MOST_ADDRESSES`] of these. On an error the file is as it was. Blocks until the disk has it.
+    pub fn save_addresses(&self, addresses: &[SocketAddr]) -> io::Result<()> {
+        let addresses = addresses.iter().take(MOST_ADDRESSES).copied().collect();
+        let mut text = serde_json::to_vec_pretty(&Members { version: VERSION, addresses })?;
+        text.push(b'\n');
+        self.replace(MEMBERS, &text)
+    }
+
+    /// A file's bytes; `None`, told in the log, where there are none to be had.
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let path = self.folder.join(name);
+        let read = File::open(&path).and_then(|file| {
+            let mut bytes = Vec::new();
+            file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        match read {
+            Ok(bytes) if bytes.len() as u64 <= LONGEST_FILE => Some(bytes),
+            Ok(_) => {
+                tracing::warn!(file = %path.display(), "the file is too large to be ours; starting without");
+                self.move_aside(name);
+                None
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::warn!(file = %path.display(), %error, "cannot read what was kept; starting without");
+                None
+            }
+        }
+    }
+
+    fn move_aside(&self, name: &str) {
+        let (path, aside) = (self.folder.join(name), self.folder.join(format!("{name}.damaged")));
+        match fs::rename(&path, &aside) {
+            Ok(()) => tracing::warn!(file = %aside.display(), "moved aside"),
+            Err(error) => tracing::warn!(file = %path.display(), %error, "cannot be moved aside"),
+        }
+    }
+
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let beside = self.folder.join(format!("{name}.new"));
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, self.folder.join(name))?;
+        // The rename itself lasts only once the folder is on the disk.
+        File::open(&self.folder)?.sync_all()
+    }
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).recursive(true).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => made,
+    }
+}
