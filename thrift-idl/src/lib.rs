@@ -3,14 +3,18 @@
 //! `PROTOCOL.md` in this crate's folder is the specification. No sockets and no clock here.
 
 pub mod acknowledgement;
+mod binary;
 pub mod code;
 pub mod codec;
 mod compact;
+pub mod digest;
+pub mod envelope;
 pub mod fragment;
 pub mod frame;
 /// The structs of `gossiperl.thrift`, written by the Thrift compiler; `ci/generate` makes the file anew.
 #[allow(missing_docs, unreachable_pub, unused_qualifications, clippy::all, clippy::expect_used)]
 pub mod generated;
+pub mod legacy;
 pub mod message;
 pub mod run;
 mod salt;
