@@ -3,9 +3,9 @@
 use gossiperl_idl::digest::AnyDigest;
 use gossiperl_idl::envelope::Envelope;
 use gossiperl_idl::legacy::LegacyKey;
-use thrift::protocol::TBinaryInputProtocol;
+use thrift::protocol::{TBinaryInputProtocol, TBinaryOutputProtocol};
 
-use crate::fields::{read_struct, without_names};
+use crate::fields::{read_struct, without_names, write_struct};
 use crate::{bytes, read, text};
 
 /// What the clients published: everything else is a struct of protocol 1 itself.
@@ -33,6 +33,9 @@ fn captured_datagrams_are_read() {
         assert!(envelope.decode_canonical(&mut payload), "{what}");
         let fields = read_struct(&mut TBinaryInputProtocol::new(&*payload, true)).unwrap();
         assert_eq!(fields, without_names(&expected["payload"]), "{what}");
+        let mut written = Vec::new();
+        write_struct(&mut TBinaryOutputProtocol::new(&mut written, true), &expected["payload"]).unwrap();
+        assert_eq!(written, payload, "{what}");
         match AnyDigest::read(envelope.payload_type, &payload).unwrap() {
             Some(digest) => {
                 assert_eq!(digest.payload_type(), text(expected, "payload_type"));

@@ -1,5 +1,12 @@
 //! The test vectors in `vectors/*.json` against the code: what is encoded has these bytes, what is decoded these fields.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of tests may fail the test"
+)]
+
 mod captured;
 mod fields;
 
