@@ -1,6 +1,11 @@
 //! gossiperld, gossip as a service for the host, and gossiperl, its command line.
 
+pub mod cli;
 pub mod config;
+pub mod exit;
+pub mod logging;
 pub mod lookup;
+pub mod random;
+pub mod service;
 pub mod socket;
 pub mod store;

@@ -1,3 +1,7 @@
 //! The binary `gossiperl`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gossiperl_daemon::cli::main()
+}

@@ -1,3 +1,7 @@
 //! The binary `gossiperld`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gossiperl_daemon::service::main()
+}

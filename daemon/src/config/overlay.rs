@@ -27,6 +27,8 @@ const SHORTEST: f64 = 0.01;
 const GOOD_KEY_LENGTH: usize = 16;
 /// Keys of a ring (contract of the overlay's key ring).
 const MOST_KEYS: usize = 8;
+/// Bytes of a client's secret.
+const LONGEST_CLIENT_SECRET: usize = 255;
 /// Seeds of one rack.
 const MOST_SEEDS: usize = 256;
 
@@ -323,6 +325,9 @@ fn read_client_secrets(table: &mut Table<'_, '_>) -> Vec<(String, Zeroizing<Vec<
                 return Err(format!("{name:?} is not allowed; a client's name has 1 to 255 bytes"));
             }
             let secret = secret(value.get_ref()).map_err(|text| format!("the secret of {name:?} {text}"))?;
+            if secret.len() > LONGEST_CLIENT_SECRET {
+                return Err(format!("the secret of {name:?} has more than {LONGEST_CLIENT_SECRET} bytes"));
+            }
             secrets.push((name, secret));
         }
         Ok(secrets)

@@ -1,0 +1,55 @@
+//! `gossiperl`, the command people use.
+
+mod check;
+mod connection;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::{exit, random};
+
+pub(crate) use check::run as check;
+pub use connection::{Connection, Resolved};
+
+/// Gossip as a service for the host: membership, publish and subscribe across every host of an overlay.
+#[derive(Debug, Parser)]
+#[command(name = "gossiperl", version, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print a fresh random key for `symmetric_key`.
+    Keygen,
+    /// Say whether gossiperld would accept a configuration file, and if not, everything that is wrong with it.
+    Check {
+        /// The file.
+        config: PathBuf,
+    },
+    /// Print completions for a shell: `gossiperl completions bash > /etc/bash_completion.d/gossiperl`.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    exit::report("gossiperl", run(Arguments::parse()))
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Keygen => Ok(writeln!(std::io::stdout(), "{}", random::key()?)?),
+        Command::Check { config } => check::run(&config),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "gossiperl", &mut text);
+            Ok(std::io::stdout().write_all(&text)?)
+        }
+    }
+}

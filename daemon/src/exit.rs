@@ -1,0 +1,20 @@
+//! How the programs end: one meaning a number, and an error that says what to do next.
+
+use std::process::ExitCode;
+
+/// All went well.
+pub const DONE: u8 = 0;
+/// Something failed; standard error says what and what to do.
+pub const FAILED: u8 = 1;
+/// The command line was wrong.
+pub const USAGE: u8 = 2;
+/// The configuration was refused (`EX_CONFIG` of sysexits.h; systemd knows it by that name).
+pub const CONFIG: u8 = 78;
+
+/// Prints an error with all its causes, and picks the exit code.
+pub fn report(program: &str, result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return DONE.into() };
+    eprintln!("{program}: {error:#}");
+    let config = error.chain().any(|cause| cause.is::<crate::config::LoadError>());
+    if config { CONFIG.into() } else { FAILED.into() }
+}

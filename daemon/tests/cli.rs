@@ -1,0 +1,102 @@
+//! The programs as a person starts them: what they print and how they end.
+
+#![allow(clippy::expect_used, reason = "a test stops at what it did not expect")]
+
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+const GOSSIPERL: &str = env!("CARGO_BIN_EXE_gossiperl");
+const GOSSIPERLD: &str = env!("CARGO_BIN_EXE_gossiperld");
+
+fn run(program: &str, arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::new(program);
+    for variable in ["GOSSIPERL_KEY", "GOSSIPERL_SECRET", "GOSSIPERL_CONFIG"] {
+        command.env_remove(variable);
+    }
+    let Output { status, stdout, stderr } = command.args(arguments).output().expect("started");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (status.code().expect("no signal"), text(stdout), text(stderr))
+}
+
+fn written(folder: &Path, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let file = folder.join("gossiperl.toml");
+    std::fs::write(&file, text).expect("written");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
+    file.to_str().expect("text").to_owned()
+}
+
+#[test]
+fn keygen_prints_a_fresh_key_each_time() {
+    let (code, one, _) = run(GOSSIPERL, &["keygen"]);
+    let (_, other, _) = run(GOSSIPERL, &["keygen"]);
+    assert_eq!((code, one.trim_end().len()), (0, 64));
+    assert_ne!(one, other);
+}
+
+#[test]
+fn the_printed_configuration_is_accepted_by_both_checks() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, printed, _) = run(GOSSIPERLD, &["--print-config"]);
+    assert_eq!(code, 0);
+    let file = written(folder.path(), &printed);
+    for (code, told, notes) in
+        [run(GOSSIPERL, &["check", &file]), run(GOSSIPERLD, &["--check", "--config", &file])]
+    {
+        assert_eq!((code, told), (0, format!("{file}: good, overlay main\n")));
+        assert!(notes.contains("no seeds"), "{notes}");
+    }
+}
+
+#[test]
+fn each_printed_configuration_has_a_key_of_its_own() {
+    let (_, one, _) = run(GOSSIPERLD, &["--print-config"]);
+    let (_, other, _) = run(GOSSIPERLD, &["--print-config"]);
+    assert_ne!(one, other);
+}
+
+#[test]
+fn a_refused_configuration_ends_with_its_own_code_and_every_problem() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = written(folder.path(), "[overlays.main]\nport = 0\nprot = 1\n");
+    for (code, told, errors) in [
+        run(GOSSIPERL, &["check", &file]),
+        run(GOSSIPERLD, &["--check", "--config", &file]),
+        run(GOSSIPERLD, &["--config", &file]),
+    ] {
+        assert_eq!((code, told.as_str()), (78, ""));
+        assert!(errors.contains(&format!("{file}:2: overlays.main.port: 0 is not allowed")), "{errors}");
+        assert!(
+            errors.contains(&format!("{file}:3: overlays.main.prot: unknown property; did you mean `port`?")),
+            "{errors}"
+        );
+        assert!(errors.contains("overlays.main.symmetric_key: missing"), "{errors}");
+    }
+}
+
+#[test]
+fn a_missing_configuration_says_how_to_make_one() {
+    let (code, _, errors) = run(GOSSIPERLD, &["--config", "/nonexistent/gossiperl.toml"]);
+    assert_eq!(code, 78);
+    assert!(errors.contains("/nonexistent/gossiperl.toml") && errors.contains("--print-config"), "{errors}");
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_says_what_is_right() {
+    for arguments in [&["chekc"][..], &["check"], &["completions", "tcsh"], &["keygen", "x"]] {
+        let (code, _, errors) = run(GOSSIPERL, arguments);
+        assert_eq!(code, 2, "{arguments:?}");
+        assert!(errors.contains("--help") || errors.contains("Usage"), "{errors}");
+    }
+}
+
+#[test]
+fn completions_are_made_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, told, _) = run(GOSSIPERL, &["completions", shell]);
+        assert_eq!(code, 0);
+        assert!(told.contains("keygen") && told.contains("completions"), "{shell}");
+    }
+}
