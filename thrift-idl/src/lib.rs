@@ -7,6 +7,7 @@ mod binary;
 pub mod code;
 pub mod codec;
 mod compact;
+pub mod custom;
 pub mod digest;
 pub mod envelope;
 pub mod fragment;
