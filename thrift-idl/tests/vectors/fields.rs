@@ -2,7 +2,8 @@
 //! the hand-written code.
 //!
 //! A field is `{"id", "name" (where known), "type", "value"}`. Integers of 64 bits are decimal text, because not every
-//! language's JSON holds them; bytes that are not UTF-8 are `"hex"` instead of `"value"`, and a double has its `"bits"`.
+//! language's JSON holds them; bytes that are not UTF-8, and those of
+//! a `binary` where the type is known, are `"hex"` instead of `"value"`; and a double has its `"bits"`.
 
 use serde_json::{Map, Value, json};
 use thrift::protocol::{
@@ -128,7 +129,7 @@ fn write_value(protocol: &mut dyn TOutputProtocol, kind: TType, described: &Valu
     }
 }
 
-const TYPES: [(&str, TType); 9] = [
+const TYPES: [(&str, TType); 10] = [
     ("bool", TType::Bool),
     ("byte", TType::I08),
     ("i16", TType::I16),
@@ -138,6 +139,8 @@ const TYPES: [(&str, TType); 9] = [
     ("string", TType::String),
     ("struct", TType::Struct),
     ("list", TType::List),
+    // On the wire the same as a string.
+    ("binary", TType::String),
 ];
 
 fn kind(name: &Value) -> TType {
@@ -145,7 +148,7 @@ fn kind(name: &Value) -> TType {
     found.unwrap_or_else(|| panic!("unknown type {name}")).1
 }
 
-fn name(kind: TType) -> &'static str {
+pub(crate) fn name(kind: TType) -> &'static str {
     TYPES.iter().find(|(_, known)| *known == kind).unwrap_or_else(|| panic!("unknown type {kind:?}")).0
 }
 

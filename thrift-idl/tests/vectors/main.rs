@@ -1,4 +1,6 @@
 //! The test vectors in `vectors/*.json` against the code: what is encoded has these bytes, what is decoded these fields.
+//!
+//! `GOSSIPERL_WRITE_VECTORS=1 cargo test -p gossiperl-idl --test vectors` writes anew the files that the code makes.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,6 +11,11 @@
 
 mod captured;
 mod fields;
+mod frames;
+mod made;
+mod samples;
+mod sealed;
+mod spelled;
 
 /// The vectors of one file.
 fn read(name: &str) -> serde_json::Value {
