@@ -41,7 +41,8 @@ pub struct Config {
     pub limits: Limits,
 }
 
-/// The failure detector's constants (SWIM with Lifeguard). The defaults are memberlist's LAN preset.
+/// The failure detector's constants (SWIM with Lifeguard). The presets are memberlist's published defaults; the numbers
+/// beside the fields are those of [`Detector::lan`], the default.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Detector {
     /// One member is probed in each period. 1 s.
@@ -64,8 +65,9 @@ pub struct Detector {
     pub awareness_max: u32,
 }
 
-impl Default for Detector {
-    fn default() -> Self {
+impl Detector {
+    /// Hosts of one network: memberlist's `DefaultLANConfig`.
+    pub const fn lan() -> Self {
         Detector {
             probe_every: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
@@ -77,6 +79,36 @@ impl Default for Detector {
             retransmit_mult: 4,
             awareness_max: 8,
         }
+    }
+
+    /// Hosts far from each other: memberlist's `DefaultWANConfig`.
+    pub const fn wan() -> Self {
+        Detector {
+            probe_every: Duration::from_secs(5),
+            probe_timeout: Duration::from_secs(3),
+            gossip_every: Duration::from_millis(500),
+            gossip_nodes: 4,
+            suspicion_mult: 6,
+            ..Detector::lan()
+        }
+    }
+
+    /// Daemons of one host: memberlist's `DefaultLocalConfig`.
+    pub const fn local() -> Self {
+        Detector {
+            probe_timeout: Duration::from_millis(200),
+            indirect_probes: 1,
+            gossip_every: Duration::from_millis(100),
+            suspicion_mult: 3,
+            retransmit_mult: 2,
+            ..Detector::lan()
+        }
+    }
+}
+
+impl Default for Detector {
+    fn default() -> Self {
+        Detector::lan()
     }
 }
 

@@ -1,6 +1,7 @@
 //! One gossiperl overlay as a pure state machine: members, state, delivery, clients.
 
 mod config;
+pub mod members;
 
 pub use config::{Config, Detector, Limits};
 pub use gossiperl_link::Time;

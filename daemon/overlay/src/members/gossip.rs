@@ -1,0 +1,104 @@
+//! What is passed on: a queue of members whose news not everybody has, the freshest first (SWIM section 4.1).
+//!
+//! An entry is a member, not a message: what goes out is what the table says then, so that a later change replaces the
+//! earlier one. Each is told `retransmit_mult * ceil(log10(members + 1))` times and then leaves the queue.
+
+use std::collections::BTreeSet;
+
+use super::table::{Member, MemberId};
+
+/// How many entries that do not fit are passed over before a datagram counts as full.
+const MISSES: usize = 4;
+
+/// What became of an offered entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is in the datagram.
+    Put,
+    /// The receiver needs no telling of this.
+    NotForIt,
+    /// It is too long for the rest of the datagram.
+    NoRoom,
+}
+
+/// The queue. At most one entry a member, so the table's bound is its bound.
+#[derive(Debug, Default)]
+pub(super) struct GossipQueue {
+    /// Fewest tellings first, then the newest.
+    entries: BTreeSet<(u16, u32, MemberId)>,
+    /// Counts down, so that newer entries order first.
+    stamp: u32,
+}
+
+impl GossipQueue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// (Re)starts the telling of a member's news.
+    pub(super) fn push(&mut self, id: MemberId, member: &mut Member) {
+        self.remove(id, member);
+        self.stamp = self.stamp.wrapping_sub(1);
+        member.gossip = Some((0, self.stamp));
+        self.entries.insert((0, self.stamp, id));
+    }
+
+    pub(super) fn remove(&mut self, id: MemberId, member: &mut Member) {
+        if let Some((told, stamp)) = member.gossip.take() {
+            self.entries.remove(&(told, stamp, id));
+        }
+    }
+
+    /// Offers each entry, with the number of its tellings so far, to `put` until some found no room; those told.
+    pub(super) fn tell(&self, mut put: impl FnMut(MemberId, usize) -> Told) -> Vec<MemberId> {
+        let mut told = Vec::new();
+        let mut misses = 0;
+        for &(count, _, id) in &self.entries {
+            match put(id, usize::from(count)) {
+                Told::Put => told.push(id),
+                Told::NotForIt => {}
+                Told::NoRoom => misses += 1,
+            }
+            if misses == MISSES {
+                break;
+            }
+        }
+        told
+    }
+
+    /// Counts a telling; the entry goes when that was the last of `limit`.
+    pub(super) fn count(&mut self, id: MemberId, member: &mut Member, limit: u16) {
+        let Some((told, stamp)) = member.gossip else { return };
+        self.entries.remove(&(told, stamp, id));
+        let told = told.saturating_add(1);
+        member.gossip = (told < limit).then_some((told, stamp));
+        if member.gossip.is_some() {
+            self.entries.insert((told, stamp, id));
+        }
+    }
+}
+
+/// How often a change is told in an overlay of so many members.
+pub(super) fn tellings(retransmit_mult: u32, members: usize) -> u16 {
+    let scale = (members.saturating_add(1) as f64).log10().ceil() as u32;
+    u16::try_from(retransmit_mult.saturating_mul(scale)).unwrap_or(u16::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_a_multiple_of_the_logarithm() {
+        assert_eq!(tellings(4, 1), 4);
+        assert_eq!(tellings(4, 9), 4);
+        assert_eq!(tellings(4, 16), 8);
+        assert_eq!(tellings(4, 10_000), 20);
+        assert_eq!(tellings(0, 10), 1);
+        assert_eq!(tellings(u32::MAX, usize::MAX), u16::MAX);
+    }
+}

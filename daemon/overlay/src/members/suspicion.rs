@@ -1,0 +1,175 @@
+//! Suspicion: the time a member has to refute before it counts as failed (SWIM section 4.2, Lifeguard section IV.B).
+//!
+//! It starts long and shrinks as independent members confirm it, so that one sick accuser alone needs much more time to
+//! have a healthy member declared failed than several that agree.
+
+use std::{sync::Arc, time::Duration};
+
+use gossiperl_link::Time;
+
+use crate::Detector;
+
+/// More confirmations than these are neither counted nor stored.
+const MAX_CONFIRMATIONS: usize = 8;
+
+/// How long a suspicion lasts, from the overlay's size and the detector's constants.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Patience {
+    /// Confirmations that bring the timeout down to `min`.
+    pub(super) confirmations: usize,
+    pub(super) min: Duration,
+    pub(super) max: Duration,
+}
+
+impl Patience {
+    /// For an overlay of `members` with ourselves, never longer than `bound` (zero: no bound).
+    ///
+    /// `min = suspicion_mult * max(1, log10(members)) * probe_every`, `max = suspicion_max_mult * min`, and
+    /// `suspicion_mult - 2` confirmations, or none where there are not so many to give them (memberlist).
+    pub(super) fn new(detector: &Detector, members: usize, bound: Duration) -> Self {
+        let scale = (members.max(1) as f64).log10().max(1.0);
+        let bound = if bound.is_zero() { Duration::MAX } else { bound };
+        let micros = detector.probe_every.as_micros() as f64 * f64::from(detector.suspicion_mult) * scale;
+        // A float's cast saturates.
+        let min = Duration::from_micros(micros as u64).min(bound);
+        let max = min.saturating_mul(detector.suspicion_max_mult.max(1)).min(bound);
+        let wanted = (detector.suspicion_mult.saturating_sub(2) as usize).min(MAX_CONFIRMATIONS);
+        let confirmations = if members.saturating_sub(2) < wanted { 0 } else { wanted };
+        Patience { confirmations, min, max }
+    }
+
+    /// The timeout once `confirmed` others agree: `max - (max - min) * log(confirmed + 1) / log(confirmations + 1)`.
+    fn timeout(&self, confirmed: usize) -> Duration {
+        if confirmed >= self.confirmations {
+            return self.min;
+        }
+        let share = ((confirmed + 1) as f64).ln() / ((self.confirmations + 1) as f64).ln();
+        let span = self.max.saturating_sub(self.min).as_micros() as f64;
+        let timeout = self.max.as_micros() as f64 - span * share;
+        Duration::from_micros(timeout as u64).max(self.min)
+    }
+}
+
+/// An open suspicion of one member. Boxed in the table: few members are suspected at a time.
+#[derive(Clone, Debug)]
+pub(super) struct Suspicion {
+    started: Time,
+    /// When it runs out; also in the table's queue of suspicions.
+    pub(super) deadline: Time,
+    patience: Patience,
+    /// Who accuses: the first, then those that confirmed. Never more than the confirmations counted and one.
+    accusers: Vec<Arc<str>>,
+    /// When it answered one of our own probes after the suspicion began.
+    pub(super) answered: bool,
+    /// Whether an answer has put the end off already.
+    pub(super) extended: bool,
+}
+
+impl Suspicion {
+    pub(super) fn new(now: Time, patience: Patience, accuser: Arc<str>) -> Self {
+        let deadline = now + patience.timeout(0);
+        Suspicion {
+            started: now,
+            deadline,
+            patience,
+            accusers: vec![accuser],
+            answered: false,
+            extended: false,
+        }
+    }
+
+    /// Another accusation. True where it counts: a new accuser, and not enough of them yet.
+    pub(super) fn confirm(&mut self, accuser: &Arc<str>) -> bool {
+        if self.accusers.len() > self.patience.confirmations || self.accusers.contains(accuser) {
+            return false;
+        }
+        self.accusers.push(accuser.clone());
+        let timeout = self.patience.timeout(self.accusers.len() - 1);
+        // An answer may have put the end off, and a stall moved it: never closer than that.
+        if !self.extended {
+            self.deadline = self.started + timeout;
+        }
+        true
+    }
+
+    /// Gives the member the shortest time once more, since it answered us.
+    pub(super) fn extend(&mut self, now: Time) {
+        self.extended = true;
+        self.deadline = now + self.patience.min;
+    }
+
+    /// Moves it into the future by a stall of ours: in that time nobody could have refuted to us.
+    pub(super) fn shift(&mut self, by: Duration) {
+        self.started = self.started + by;
+        self.deadline = self.deadline + by;
+    }
+
+    /// An accuser to name in the `turn`th telling, so that all of them get around.
+    pub(super) fn accuser(&self, turn: usize) -> Option<&Arc<str>> {
+        self.accusers.get(turn % self.accusers.len().max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accuser(name: &str) -> Arc<str> {
+        Arc::from(name)
+    }
+
+    #[test]
+    fn confirmations_shorten_the_timeout_along_lifeguards_curve() {
+        let patience = Patience::new(&Detector::default(), 10, Duration::ZERO);
+        assert_eq!(patience.confirmations, 2);
+        assert_eq!(patience.min, Duration::from_secs(4));
+        assert_eq!(patience.max, Duration::from_secs(24));
+        assert_eq!(patience.timeout(0), patience.max);
+        // log 2 / log 3 of the way from 24 s to 4 s.
+        assert_eq!(patience.timeout(1).as_millis(), 11_381);
+        assert_eq!(patience.timeout(2), patience.min);
+        assert_eq!(patience.timeout(usize::MAX - 1), patience.min);
+    }
+
+    #[test]
+    fn patience_grows_with_the_logarithm_of_the_overlay_up_to_the_bound() {
+        let detector = Detector::default();
+        assert_eq!(Patience::new(&detector, 1_000, Duration::ZERO).min, Duration::from_secs(12));
+        let bounded = Patience::new(&detector, 1_000, Duration::from_secs(10));
+        assert_eq!((bounded.min, bounded.max), (Duration::from_secs(10), Duration::from_secs(10)));
+    }
+
+    #[test]
+    fn without_enough_others_to_confirm_the_shortest_timeout_holds() {
+        let patience = Patience::new(&Detector::default(), 3, Duration::ZERO);
+        assert_eq!(patience.confirmations, 0);
+        assert_eq!(patience.timeout(0), patience.min);
+    }
+
+    #[test]
+    fn an_accuser_counts_once_and_enough_is_enough() {
+        let patience = Patience::new(&Detector::default(), 10, Duration::ZERO);
+        let mut suspicion = Suspicion::new(Time::ZERO, patience, accuser("a"));
+        assert!(!suspicion.confirm(&accuser("a")));
+        assert!(suspicion.confirm(&accuser("b")));
+        assert!(suspicion.confirm(&accuser("c")));
+        assert!(!suspicion.confirm(&accuser("d")));
+        assert_eq!(suspicion.deadline, Time::ZERO + patience.min);
+        let told: Vec<_> = (0..4).filter_map(|turn| suspicion.accuser(turn)).map(|name| &**name).collect();
+        assert_eq!(told, ["a", "b", "c", "a"]);
+    }
+
+    #[test]
+    fn absurd_constants_saturate() {
+        let detector = Detector {
+            probe_every: Duration::MAX,
+            suspicion_mult: u32::MAX,
+            suspicion_max_mult: u32::MAX,
+            ..Detector::default()
+        };
+        let patience = Patience::new(&detector, usize::MAX, Duration::ZERO);
+        assert_eq!(patience.confirmations, MAX_CONFIRMATIONS);
+        assert!(patience.timeout(1) >= patience.min);
+        Suspicion::new(Time::ZERO, patience, accuser("a")).shift(Duration::MAX);
+    }
+}
