@@ -2,6 +2,7 @@
 
 mod config;
 pub mod members;
+pub mod state;
 
 pub use config::{Config, Detector, Limits};
 pub use gossiperl_link::Time;

@@ -1,0 +1,188 @@
+//! The initiator's side of an exchange: which nodes of the tree are still to be compared with a peer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use gossiperl_idl::{Salt, generated::TreeNode};
+use gossiperl_link::Time;
+
+use super::outbox::Outbox;
+use crate::state::tree::{FAN_OUT, Place, Tree};
+
+/// Digests under way in one exchange.
+const WINDOW: usize = 4;
+
+/// Nodes in one digest.
+pub(super) const NODES: usize = 64;
+
+/// A digest without an answer for so long is sent again. A guess, well beyond a round trip across the world.
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Times a digest is sent, at most; then the peer is taken for gone, and the exchange ends.
+const TRIES: u8 = 4;
+
+/// When something was exchanged, the roots are compared again after so long, which the peer may need to fetch its part.
+const REST: Duration = Duration::from_millis(500);
+
+/// How often an exchange starts again because the roots still differ; then it waits for the next probe to say so.
+const ROUNDS: u8 = 8;
+
+/// Digests of one exchange, at most: a peer can't keep us busy for ever.
+const DIGESTS: u32 = 4_096;
+
+/// An exchange that we drive.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// Nodes that differ: their children are to be compared, or their owners listed.
+    pending: BTreeSet<Place>,
+    asked: BTreeMap<i64, Asked>,
+    /// The first number of a digest.
+    first: i64,
+    digests_left: u32,
+    /// Something was exchanged in this round.
+    pub(super) taught: bool,
+    rounds: u8,
+    rest: Option<Time>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    /// The nodes to be looked into; none where only the roots are compared.
+    places: Vec<Place>,
+    due: Time,
+    tries: u8,
+}
+
+impl Walk {
+    pub(super) fn new(next: i64) -> Self {
+        Walk {
+            pending: BTreeSet::from([Place::ROOT]),
+            asked: BTreeMap::new(),
+            first: next,
+            digests_left: DIGESTS,
+            taught: false,
+            rounds: 0,
+            rest: None,
+        }
+    }
+
+    /// Whether an answer to this number is awaited, or can be a further piece of one.
+    pub(super) fn answered(&mut self, number: i64, next: i64) -> bool {
+        self.asked.remove(&number).is_some() || (self.first..next).contains(&number)
+    }
+
+    pub(super) fn differs(&mut self, place: Place) {
+        self.pending.insert(place);
+    }
+
+    /// Sends digests as the window allows. False where the exchange is at its end.
+    pub(super) fn ask(
+        &mut self,
+        now: Time,
+        to: Salt,
+        next: &mut i64,
+        tree: &Tree,
+        fetching: bool,
+        out: &mut Outbox,
+    ) -> bool {
+        while self.asked.len() < WINDOW && !self.pending.is_empty() {
+            let places = self.choose();
+            if !self.send(now, to, places, next, tree, out) {
+                return false;
+            }
+        }
+        if !self.asked.is_empty() || fetching {
+            return true;
+        }
+        if !self.taught || self.rounds >= ROUNDS {
+            return false;
+        }
+        match self.rest {
+            None => self.rest = Some(now + REST),
+            Some(rest) if rest <= now => {
+                self.rest = None;
+                self.taught = false;
+                self.rounds += 1;
+                return self.send(now, to, Vec::new(), next, tree, out);
+            }
+            Some(_) => {}
+        }
+        true
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Time> {
+        self.asked.values().map(|asked| asked.due).chain(self.rest).min()
+    }
+
+    /// Sends again what was not answered. False where that was in vain too often.
+    pub(super) fn handle_timeout(&mut self, now: Time, to: Salt, tree: &Tree, out: &mut Outbox) -> bool {
+        for (number, asked) in self.asked.iter_mut().filter(|(_, asked)| asked.due <= now) {
+            if asked.tries >= TRIES {
+                return false;
+            }
+            asked.due = now + TIMEOUT * 2u32.pow(asked.tries.into());
+            asked.tries += 1;
+            out.digest(to, *number, nodes(&asked.places, tree));
+        }
+        true
+    }
+
+    fn send(
+        &mut self,
+        now: Time,
+        to: Salt,
+        places: Vec<Place>,
+        next: &mut i64,
+        tree: &Tree,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(left) = self.digests_left.checked_sub(1) else { return false };
+        self.digests_left = left;
+        let number = *next;
+        *next = next.saturating_add(1);
+        out.digest(to, number, nodes(&places, tree));
+        self.asked.insert(number, Asked { places, due: now + TIMEOUT, tries: 1 });
+        true
+    }
+
+    /// The next nodes that one digest has room for. A subtree that we lack counts as much as one to be compared: its
+    /// owners will be listed.
+    fn choose(&mut self) -> Vec<Place> {
+        let mut places = Vec::new();
+        let mut room = NODES;
+        while let Some(place) = self.pending.first().copied() {
+            let weight = if place.is_leaf() { 1 } else { FAN_OUT };
+            if weight > room {
+                break;
+            }
+            self.pending.remove(&place);
+            room -= weight;
+            places.push(place);
+        }
+        places
+    }
+}
+
+/// Our hashes to be compared: the children of a node that differs; the node itself where it is a leaf, or we have nothing
+/// below; the root where nothing is known to differ.
+fn nodes(places: &[Place], tree: &Tree) -> Vec<TreeNode> {
+    let mut nodes = Vec::new();
+    for place in places {
+        if place.is_leaf() || tree.count(*place) == 0 {
+            nodes.push(node(*place, tree));
+        } else {
+            nodes.extend(place.children().map(|child| node(child, tree)));
+        }
+    }
+    if places.is_empty() {
+        nodes.push(node(Place::ROOT, tree));
+    }
+    nodes
+}
+
+/// A node as it goes over the wire.
+pub(super) fn node(place: Place, tree: &Tree) -> TreeNode {
+    TreeNode { depth: place.depth(), index: place.index(), hash: tree.hash(place).cast_signed() }
+}
