@@ -2,7 +2,7 @@
 //!
 //! A frame is on its way in one datagram at most; it is *waiting* when that datagram counts as lost, and *kept* when the
 //! peer holds it out of order. Send times and loss are kept per datagram, so a datagram of 250 small frames costs one
-//! entry. Datagrams are lost in the order of sending (RFC 9002 section 6.1.1, the packet threshold): each is looked
+//! entry. Datagrams are lost in the order of sending (RFC 9002 section 6.1): each is looked
 //! at once when it leaves the list, so everything here costs time in proportion to frames sent, never to the window.
 //!
 //! Numbers, not datagrams, are acknowledged, so an acknowledgement of a frame sent twice does not say which of the two
@@ -15,7 +15,8 @@ use bytes::Bytes;
 
 use crate::{ranges::RangeSet, time::Time};
 
-/// A datagram is lost when one sent so many later has arrived (RFC 9002 section 6.1.1).
+/// A datagram is lost when one sent so many later has arrived (RFC 9002 section 6.1.1); or when any later one has, and
+/// enough time has passed (6.1.2).
 const PACKET_THRESHOLD: u64 = 3;
 const WAITING: u64 = u64::MAX;
 const KEPT: u64 = u64::MAX - 1;
@@ -132,9 +133,9 @@ impl Flight {
         self.sent
     }
 
-    /// Sum of the costs of frames not taken over, up to where frames end at `end`.
-    pub(crate) fn ahead(&self, end: u64) -> u64 {
-        end - self.taken
+    /// Sum of the costs of frames taken over.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Number the next datagram gets.
@@ -257,21 +258,29 @@ impl Flight {
         }
     }
 
-    /// Declares datagrams lost that others have overtaken, whose frames then wait. Returns the newest lost one.
-    pub(crate) fn find_lost(&mut self, newest: Option<u64>) -> Option<u64> {
+    /// Datagram `newest` has arrived, if any has. Declares datagrams lost that others have overtaken, either three of them
+    /// or `patience` ago, whose frames then wait. Returns the newest lost one.
+    pub(crate) fn find_lost(&mut self, newest: Option<u64>, now: Time, patience: Duration) -> Option<u64> {
         self.newest = self.newest.max(newest.unwrap_or(0));
         let mut lost = None;
         while let Some(datagram) = self.datagrams.front() {
-            let overtaken = self.first_datagram + PACKET_THRESHOLD <= self.newest;
-            if datagram.on_way > 0 && !overtaken {
-                break;
-            }
             if datagram.on_way > 0 {
+                let passed_over = self.first_datagram + PACKET_THRESHOLD <= self.newest;
+                let late = self.first_datagram < self.newest && datagram.sent + patience <= now;
+                if !passed_over && !late {
+                    break;
+                }
                 lost = Some(self.first_datagram);
             }
             self.drop_datagram();
         }
         lost
+    }
+
+    /// When the oldest datagram was sent, if a newer one has arrived before it.
+    pub(crate) fn overtaken_since(&self) -> Option<Time> {
+        let datagram = self.datagrams.front()?;
+        (datagram.on_way > 0 && self.first_datagram < self.newest).then_some(datagram.sent)
     }
 
     /// Nothing is on its way any more: every frame the peer does not keep waits.
@@ -346,5 +355,33 @@ impl Flight {
     fn lose(&mut self, number: u64, datagram: u64) -> bool {
         let frame = self.frame_mut(number).filter(|frame| frame.datagram == datagram);
         frame.map(|frame| frame.datagram = WAITING).is_some()
+    }
+}
+
+#[cfg(test)]
+impl Flight {
+    /// What must hold at any time.
+    pub(crate) fn check(&self) {
+        let mut on_way = vec![0; self.datagrams.len()];
+        let mut end = self.taken;
+        for (number, frame) in (self.cumulative + 1..).zip(&self.frames) {
+            let is_in = |set: &RangeSet| set.iter().any(|range| range.contains(&number));
+            assert_eq!(is_in(&self.waiting), frame.datagram == WAITING, "frame {number} waits");
+            assert_eq!(is_in(&self.kept), frame.datagram == KEPT, "frame {number} is kept");
+            if frame.datagram < KEPT {
+                on_way[(frame.datagram - self.first_datagram) as usize] += frame.size();
+            }
+            assert!(frame.end > end, "costs add up");
+            end = frame.end;
+        }
+        assert_eq!(end, self.sent);
+        assert!(self.datagrams.iter().map(|datagram| datagram.on_way).eq(on_way.iter().copied()));
+        assert_eq!(self.on_way, on_way.iter().sum::<u64>());
+        assert_eq!(
+            self.runs.len(),
+            self.datagrams.iter().map(|datagram| datagram.runs as usize).sum::<usize>()
+        );
+        let last = self.waiting.iter().chain(self.kept.iter()).map(|range| range.end).max();
+        assert!(last.is_none_or(|end| end <= self.last() + 1));
     }
 }

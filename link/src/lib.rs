@@ -16,12 +16,15 @@ mod congestion;
 mod error;
 mod flight;
 mod fragment;
+mod outgoing;
 mod pack;
 mod queue;
 mod ranges;
 mod receive;
 mod rtt;
 mod send;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::time::Duration;
@@ -124,43 +127,43 @@ impl Link {
     /// [`drop_unsent`](Self::drop_unsent); it means nothing to the link and does not travel.
     #[inline]
     pub fn send(&mut self, kind: u8, tag: u32, body: Bytes) -> Result<(), Full> {
-        self.sender.send(kind, Some(tag), body)
+        self.sender.outgoing_mut().push(kind, Some(tag), body)
     }
 
     /// As [`send`](Self::send), for frames that must get through where messages wait: 256 KiB and 256 frames beyond
     /// the queue's bounds are theirs alone, and they are never dropped.
     pub fn send_control(&mut self, kind: u8, body: Bytes) -> Result<(), Full> {
-        self.sender.send(kind, None, body)
+        self.sender.outgoing_mut().push(kind, None, body)
     }
 
     /// Cost that [`send`](Self::send) still takes.
     pub fn room(&self) -> usize {
-        self.sender.room()
+        self.sender.outgoing().room()
     }
 
     /// Cost of everything queued or in flight.
     pub fn queued_cost(&self) -> usize {
-        self.sender.cost()
+        self.sender.outgoing().cost()
     }
 
     /// Frames queued or in flight.
     pub fn queued_frames(&self) -> usize {
-        self.sender.frames()
+        self.sender.outgoing().frames()
     }
 
     /// Whether everything sent is taken over by the peer, and no acknowledgement is to be sent.
     pub fn is_idle(&self) -> bool {
-        self.sender.frames() == 0 && self.receiver.due().is_none()
+        self.sender.outgoing().frames() == 0 && self.receiver.due().is_none()
     }
 
     /// Takes the oldest frame of this tag back that was never sent so far, not even a piece of it.
     pub fn drop_unsent(&mut self, tag: u32) -> Option<Bytes> {
-        self.sender.drop_unsent(tag)
+        self.sender.outgoing_mut().drop_oldest(tag)
     }
 
     /// Drops all frames of this tag that were never sent so far. Returns how many.
     pub fn clear_unsent(&mut self, tag: u32) -> usize {
-        self.sender.clear_unsent(tag)
+        self.sender.outgoing_mut().clear(tag)
     }
 
     /// A Run: the next numbered frame is `first`. A datagram's numbered frames always stand behind one.

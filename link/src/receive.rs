@@ -39,7 +39,8 @@ pub(crate) struct Receiver {
     assembly: Assembly,
     /// The sink said `Hold`: everything is dropped until the release.
     holding: bool,
-    /// Frames were dropped in a hold, and none has come since.
+    /// Frames were dropped in a hold, and the peer has not been told to send them again. Told once: if that gets lost,
+    /// its probe or its timeout says the same, and told twice it would send them twice.
     rewind: bool,
     /// When an acknowledgement is due.
     due: Option<Time>,
@@ -138,7 +139,7 @@ impl Receiver {
             cumulative: self.next - 1,
             window: self.advertised(),
             delay_us: now.since(self.newest_arrival).as_micros().try_into().unwrap_or(u32::MAX),
-            rewind: self.rewind,
+            rewind: std::mem::take(&mut self.rewind),
             ..Acknowledgement::default()
         };
         for range in self.early_numbers.iter().take(most) {
@@ -178,7 +179,6 @@ impl Receiver {
         }
         stats.received += 1;
         self.next += 1;
-        self.rewind = false;
         self.unreported += cost(body);
         let quarter_used = self.unreported * 4 >= u64::from(self.window);
         if quarter_used || self.due.is_none() {
@@ -252,7 +252,6 @@ impl Receiver {
             stats.beyond_window += 1;
             return;
         }
-        self.rewind = false;
         self.early_cost += cost(body);
         self.early_numbers.insert(number..number + 1, |_| {});
         self.early.insert(number, Early { kind, body: body.into() });
@@ -261,4 +260,15 @@ impl Receiver {
 
 fn cost(body: &[u8]) -> u64 {
     body.len() as u64 + FRAME_COST
+}
+
+#[cfg(test)]
+impl Receiver {
+    /// What must hold at any time.
+    pub(crate) fn check(&self) {
+        assert_eq!(self.early_cost, self.early.values().map(|early| cost(&early.body)).sum::<u64>());
+        assert!(self.early.keys().copied().eq(self.early_numbers.iter().cloned().flatten()));
+        assert!(self.early.keys().all(|&number| number > self.next));
+        assert!(!self.holding || self.early.is_empty());
+    }
 }

@@ -9,6 +9,8 @@ const INITIAL: Duration = Duration::from_millis(166);
 const INITIAL_LOOPBACK: Duration = Duration::from_millis(1);
 /// PROTOCOL.md section 4.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(10);
+/// RFC 9002 section 6.1.2 has 1 ms; doubled, because a busy host's scheduler reorders by more.
+const LEAST_PATIENCE: Duration = Duration::from_millis(2);
 /// PROTOCOL.md section 4.
 const MOST_TIMEOUT: Duration = Duration::from_secs(2);
 /// A peer that says it waits longer than this before it acknowledges is not believed: ten times what ours do.
@@ -22,6 +24,7 @@ pub(crate) struct Rtt {
     smoothed: Duration,
     deviation: Duration,
     least: Option<Duration>,
+    latest: Duration,
     peer_delay: Duration,
     doublings: u32,
 }
@@ -33,6 +36,7 @@ impl Rtt {
             smoothed: initial,
             deviation: initial / 2,
             least: None,
+            latest: initial,
             peer_delay: Duration::ZERO,
             doublings: 0,
         }
@@ -43,6 +47,7 @@ impl Rtt {
         if self.least.is_none() {
             self.smoothed = round_trip;
             self.deviation = round_trip / 2;
+            self.latest = round_trip;
         }
     }
 
@@ -56,6 +61,7 @@ impl Rtt {
             self.least = Some(sample);
             self.smoothed = sample;
             self.deviation = sample / 2;
+            self.latest = sample;
             return sample;
         };
         // RFC 9002 section 5.3: what the peer says must not push a sample below the least seen.
@@ -64,6 +70,7 @@ impl Rtt {
         self.least = Some(least.min(sample));
         self.deviation = (self.deviation * 3 + self.smoothed.abs_diff(sample)) / 4;
         self.smoothed = (self.smoothed * 7 + sample) / 8;
+        self.latest = sample;
         sample
     }
 
@@ -79,6 +86,11 @@ impl Rtt {
     pub(crate) fn timeout(&self) -> Duration {
         let once = self.smoothed + self.deviation * 4 + self.peer_delay;
         (once.max(LEAST_TIMEOUT) * (1 << self.doublings)).min(MOST_TIMEOUT)
+    }
+
+    /// A datagram overtaken by another is lost so long after it was sent (RFC 9002 section 6.1.2).
+    pub(crate) fn patience(&self) -> Duration {
+        (self.smoothed.max(self.latest) * 9 / 8).max(LEAST_PATIENCE)
     }
 
     /// The timeout has expired. Stays doubled until a frame sent once is acknowledged (Karn, RFC 6298 section 3).

@@ -6,29 +6,23 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use gossiperl_idl::{acknowledgement::Acknowledgement, fragment::FRAGMENT_OVERHEAD, frame};
+use gossiperl_idl::acknowledgement::Acknowledgement;
 
 use crate::{
-    Acked, FRAME_COST, Full, LinkConfig, LinkStats, MAX_FRAME,
+    Acked, LinkConfig, LinkStats,
     congestion::Congestion,
     error::LinkError,
-    flight::{Flight, Newly, Piece, Sent},
-    pack::{Packer, RUN_ROOM},
-    queue::{Queue, Unsent},
+    flight::{Flight, Newly, Sent},
+    outgoing::Outgoing,
+    pack::Packer,
     rtt::Rtt,
     time::Time,
 };
 
-/// Room of control frames beyond the bound of the queue.
-const RESERVE_COST: usize = 256 * 1024;
-const RESERVE_FRAMES: usize = 256;
 /// A held-back sender asks at least so often (PROTOCOL.md section 4).
 const MOST_PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// Datagrams sent after the retransmission timeout until something is acknowledged (RFC 9002 section 6.2.4).
 const TRIES: u8 = 2;
-/// The rest of a datagram is not worth a piece smaller than this.
-const LEAST_PART: usize = 256;
 /// Less room than this makes pieces that are all overhead.
 const LEAST_DATAGRAM: usize = 256;
 
@@ -39,29 +33,14 @@ struct HeldBack {
     probe_at: Time,
 }
 
-/// A frame some pieces of which are sent.
-#[derive(Debug)]
-struct Cutting {
-    kind: u8,
-    control: bool,
-    body: Bytes,
-    offset: usize,
-}
-
 #[derive(Debug)]
 pub(crate) struct Sender {
-    queue: Queue,
-    cutting: Option<Cutting>,
+    outgoing: Outgoing,
     flight: Flight,
     rtt: Rtt,
     congestion: Congestion,
     peer_window: u64,
     datagram: usize,
-    most_cost: usize,
-    most_frames: usize,
-    /// Everything not taken over by the peer, sent or not.
-    cost: usize,
-    frames: usize,
     held_back: Option<HeldBack>,
     /// The retransmission timeout runs from here.
     alarm_from: Time,
@@ -73,63 +52,24 @@ impl Sender {
     pub(crate) fn new(config: &LinkConfig, peer_window: u32) -> Self {
         let datagram = config.datagram.max(LEAST_DATAGRAM);
         Sender {
-            queue: Queue::default(),
-            cutting: None,
+            outgoing: Outgoing::new(config.queue_cost, config.queue_frames),
             flight: Flight::default(),
             rtt: Rtt::new(config.loopback),
             congestion: Congestion::new(datagram, config.loopback, peer_window),
             peer_window: peer_window.into(),
             datagram,
-            most_cost: config.queue_cost,
-            most_frames: config.queue_frames,
-            cost: 0,
-            frames: 0,
             held_back: None,
             alarm_from: Time::ZERO,
             tries: None,
         }
     }
 
-    #[inline]
-    pub(crate) fn send(&mut self, kind: u8, tag: Option<u32>, body: Bytes) -> Result<(), Full> {
-        debug_assert!(frame::is_numbered(kind) && kind != frame::FRAGMENT, "frame kind {kind}");
-        let reserve = if tag.is_none() { (RESERVE_COST, RESERVE_FRAMES) } else { (0, 0) };
-        let cost = self.cost + body.len() + FRAME_COST as usize;
-        // One frame is always taken, so that a bound below its cost does not shut it out for ever.
-        let full = self.frames > 0
-            && (cost > self.most_cost.saturating_add(reserve.0)
-                || self.frames >= self.most_frames.saturating_add(reserve.1));
-        if full || body.len() > MAX_FRAME {
-            return Err(Full(body));
-        }
-        self.cost = cost;
-        self.frames += 1;
-        self.queue.push(Unsent { kind, tag, body });
-        Ok(())
+    pub(crate) fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
     }
 
-    pub(crate) fn room(&self) -> usize {
-        if self.frames >= self.most_frames { 0 } else { self.most_cost.saturating_sub(self.cost) }
-    }
-
-    pub(crate) fn cost(&self) -> usize {
-        self.cost
-    }
-
-    pub(crate) fn frames(&self) -> usize {
-        self.frames
-    }
-
-    pub(crate) fn drop_unsent(&mut self, tag: u32) -> Option<Bytes> {
-        let body = self.queue.drop_oldest(tag)?;
-        self.forget(1, body.len());
-        Some(body)
-    }
-
-    pub(crate) fn clear_unsent(&mut self, tag: u32) -> usize {
-        let (frames, bytes) = self.queue.clear(tag);
-        self.forget(frames, bytes);
-        frames
+    pub(crate) fn outgoing_mut(&mut self) -> &mut Outgoing {
+        &mut self.outgoing
     }
 
     pub(crate) fn rtt(&self) -> &Rtt {
@@ -154,7 +94,7 @@ impl Sender {
     }
 
     pub(crate) fn trim(&mut self) {
-        self.queue.trim();
+        self.outgoing.trim();
         self.flight.trim();
     }
 
@@ -182,7 +122,7 @@ impl Sender {
                 self.flight.keep(range.clone(), now, least_rtt, &mut newly);
             }
         }
-        self.forget(newly.items as usize, newly.body_bytes as usize);
+        self.outgoing.forget(newly.items as usize, newly.body_bytes as usize);
         let mut acked = Acked { items: newly.items, messages: newly.messages, rtt: None };
         if newly.frames > 0 {
             self.tries = None;
@@ -194,9 +134,8 @@ impl Sender {
         if let Some(newest) = newly.newest {
             self.congestion.acknowledged(newly.bytes, on_way, newest);
         }
-        let lost = self.flight.find_lost(newly.newest);
-        if let Some(lost) = lost.filter(|_| !dropped) {
-            stats.reductions += u64::from(self.congestion.lost(lost, self.flight.next_datagram()));
+        if !dropped {
+            self.find_lost(newly.newest, now, stats);
         }
         self.peer_window = acknowledgement.window.into();
         if acknowledgement.window == 0 {
@@ -217,13 +156,10 @@ impl Sender {
             return false;
         }
         if let Some((number, frame)) = self.flight.first_waiting() {
-            return self.is_allowed(number, frame.end);
+            return frame.end <= self.most_end(number);
         }
-        let Some(length) = self.next_length() else { return false };
-        let piece = self.cutting.is_some() || length + frame::overhead(length) + RUN_ROOM > self.datagram;
-        let length =
-            if piece { length.min(self.part_room(self.datagram)) + FRAGMENT_OVERHEAD } else { length };
-        self.is_allowed(self.flight.last() + 1, self.flight.sent() + length as u64 + FRAME_COST)
+        let cost = self.outgoing.next_cost(self.datagram);
+        cost.is_some_and(|cost| self.flight.sent() + cost <= self.most_end(self.flight.last() + 1))
     }
 
     /// Appends a Run and frames, as far as they fit and the windows allow. False if nothing was appended.
@@ -243,7 +179,7 @@ impl Sender {
         }
         let was_on_way = self.flight.on_way() > 0;
         while let Some((number, frame)) = self.flight.first_waiting() {
-            if !self.is_allowed(number, frame.end) || !packer.put(number, frame) {
+            if frame.end > self.most_end(number) || !packer.put(number, frame) {
                 break;
             }
             stats.resent += 1;
@@ -279,12 +215,18 @@ impl Sender {
     pub(crate) fn poll_timeout(&self) -> Option<Time> {
         match &self.held_back {
             Some(held) => self.has_frames().then_some(held.probe_at),
-            None => self.flight.awaits_acknowledgement().then(|| self.alarm_from + self.rtt.timeout()),
+            None => [self.alarm(), self.loss_at()].into_iter().flatten().min(),
         }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Time, stats: &mut LinkStats) {
-        if self.held_back.is_some() || self.poll_timeout().is_none_or(|alarm| now < alarm) {
+        if self.held_back.is_some() {
+            return;
+        }
+        if self.loss_at().is_some_and(|loss| loss <= now) {
+            self.find_lost(None, now, stats);
+        }
+        if self.alarm().is_none_or(|alarm| now < alarm) {
             return;
         }
         stats.expiries += 1;
@@ -293,6 +235,22 @@ impl Sender {
         // What the peer keeps might be lost as well, if it has dropped it since (RFC 2018 section 8).
         self.flight.rewind();
         self.tries = Some(TRIES);
+    }
+
+    /// When the retransmission timeout expires.
+    fn alarm(&self) -> Option<Time> {
+        self.flight.awaits_acknowledgement().then(|| self.alarm_from + self.rtt.timeout())
+    }
+
+    /// When the oldest datagram counts as lost because a later one has arrived.
+    fn loss_at(&self) -> Option<Time> {
+        Some(self.flight.overtaken_since()? + self.rtt.patience())
+    }
+
+    fn find_lost(&mut self, newest: Option<u64>, now: Time, stats: &mut LinkStats) {
+        if let Some(lost) = self.flight.find_lost(newest, now, self.rtt.patience()) {
+            stats.reductions += u64::from(self.congestion.lost(lost, self.flight.next_datagram()));
+        }
     }
 
     fn hold_back(&mut self, now: Time, progress: bool) {
@@ -329,77 +287,41 @@ impl Sender {
     #[inline]
     fn next_new(&mut self, packer: &Packer<'_>) -> Option<Sent> {
         let number = self.flight.last() + 1;
-        let sent = self.flight.sent();
-        let length = self.next_length()?;
-        let room = packer.room(number);
-        if self.cutting.is_none() {
-            let whole = length + frame::overhead(length);
-            if whole <= room {
-                let end = sent + length as u64 + FRAME_COST;
-                if !self.is_allowed(number, end) {
-                    return None;
-                }
-                let Unsent { kind, tag, body } = self.queue.pop()?;
-                return Some(Sent::new(kind, tag.is_none(), None, body, end));
-            }
-            if whole + RUN_ROOM <= self.datagram {
-                return None;
-            }
-        }
-        let part = self.part_room(room.min(self.datagram)).min(length);
-        let end = sent + (part + FRAGMENT_OVERHEAD) as u64 + FRAME_COST;
-        if part < length.min(LEAST_PART.min(self.datagram / 4)) || !self.is_allowed(number, end) {
-            return None;
-        }
-        self.cut(part, end)
+        let most_end = self.most_end(number);
+        self.outgoing.next(packer.room(number), self.datagram, self.flight.sent(), most_end)
     }
 
-    fn cut(&mut self, part: usize, end: u64) -> Option<Sent> {
-        let mut cutting = match self.cutting.take() {
-            Some(cutting) => cutting,
-            None => {
-                let Unsent { kind, tag, body } = self.queue.pop()?;
-                Cutting { kind, control: tag.is_none(), body, offset: 0 }
-            }
-        };
-        let piece = Piece { total: cutting.body.len() as u32, offset: cutting.offset as u32 };
-        let body = cutting.body.slice(cutting.offset..cutting.offset + part);
-        let frame = Sent::new(cutting.kind, cutting.control, Some(piece), body, end);
-        cutting.offset += part;
-        if cutting.offset < cutting.body.len() {
-            self.cutting = Some(cutting);
-        }
-        Some(frame)
-    }
-
-    /// How much of a cut frame's body `room` bytes of a datagram hold.
-    fn part_room(&self, room: usize) -> usize {
-        let room = room.min(self.datagram - RUN_ROOM);
-        room.saturating_sub(FRAGMENT_OVERHEAD + frame::overhead(room))
-    }
-
-    /// Length of what is left to send of the next new frame's body.
-    fn next_length(&self) -> Option<usize> {
-        match &self.cutting {
-            Some(cutting) => Some(cutting.body.len() - cutting.offset),
-            None => self.queue.front().map(|frame| frame.body.len()),
-        }
-    }
-
-    /// Whether the windows allow frame `number`, with which the sum of costs is `end`. The frame behind the last one
+    /// The windows allow frame `number` if the sum of costs with it is not above this. The frame behind the last one
     /// taken over is always within the peer's window: it takes no place among those kept for later.
     #[inline]
-    fn is_allowed(&self, number: u64, end: u64) -> bool {
-        let within = self.flight.ahead(end) <= self.peer_window || number == self.flight.cumulative() + 1;
-        within && (self.held_back.is_some() || self.flight.on_way() < self.congestion.window())
+    fn most_end(&self, number: u64) -> u64 {
+        if self.held_back.is_none() && self.flight.on_way() >= self.congestion.window() {
+            0
+        } else if number == self.flight.cumulative() + 1 {
+            u64::MAX
+        } else {
+            self.flight.taken() + self.peer_window
+        }
     }
 
     fn has_frames(&self) -> bool {
-        self.frames > 0
+        self.outgoing.frames() > 0
+    }
+}
+
+#[cfg(test)]
+impl Sender {
+    pub(crate) fn flight_cumulative(&self) -> u64 {
+        self.flight.cumulative()
     }
 
-    fn forget(&mut self, frames: usize, bytes: usize) {
-        self.frames -= frames;
-        self.cost -= bytes + frames * FRAME_COST as usize;
+    /// What must hold at any time.
+    pub(crate) fn check(&self, now: Time) {
+        self.flight.check();
+        let idle = self.flight.is_empty() && self.outgoing.next_cost(self.datagram).is_none();
+        assert_eq!(idle, self.outgoing.frames() == 0);
+        assert!(!idle || self.outgoing.cost() == 0);
+        let will_go_on = self.poll_timeout().is_some() || self.wants_transmit(now);
+        assert!(idle || will_go_on, "frames are left, and nothing will happen");
     }
 }
