@@ -13,6 +13,7 @@ mod captured;
 mod fields;
 mod frames;
 mod made;
+mod protocol_1;
 mod samples;
 mod sealed;
 mod spelled;
