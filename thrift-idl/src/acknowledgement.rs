@@ -58,15 +58,17 @@ impl Acknowledgement {
             }
         }
         reader.finish()?;
-        let cumulative = not_negative(cumulative.map(u64::try_from), "cumulative")?;
-        Ok(Acknowledgement {
-            cumulative,
+        let mut acknowledgement = Acknowledgement {
+            cumulative: not_negative(cumulative.map(u64::try_from), "cumulative")?,
             window: not_negative(window.map(u32::try_from), "window")?,
             delay_us: not_negative(delay_us.map(u32::try_from), "delay_us")?,
-            ranges: ranges
-                .map_or(Ok(SmallRanges::default()), |reader| SmallRanges::read(cumulative, reader))?,
+            ranges: SmallRanges::new(),
             rewind,
-        })
+        };
+        if let Some(reader) = ranges {
+            acknowledgement.ranges.read(acknowledgement.cumulative, reader)?;
+        }
+        Ok(acknowledgement)
     }
 
     /// Appends the acknowledgement, bare. Ranges must lie beyond `cumulative`: one that does not ends them.
@@ -150,7 +152,8 @@ impl SmallRanges {
         }
     }
 
-    fn read(cumulative: u64, mut reader: Reader<'_>) -> Result<Self, BodyError> {
+    /// Reads gaps and lengths behind `cumulative`.
+    fn read(&mut self, cumulative: u64, mut reader: Reader<'_>) -> Result<(), BodyError> {
         let error = BodyError::OutOfRange("ranges");
         let (element, count) = reader.list()?;
         if element != I64 && count > 0 {
@@ -159,7 +162,6 @@ impl SmallRanges {
         if count % 2 != 0 {
             return Err(error);
         }
-        let mut ranges = SmallRanges::new();
         let mut last = cumulative.checked_add(1).ok_or(error)?;
         for _ in 0..count / 2 {
             let (gap, length) = (reader.i64()?, reader.i64()?);
@@ -169,10 +171,10 @@ impl SmallRanges {
             };
             let start = last.checked_add(gap).ok_or(error)?;
             let end = start.checked_add(length).filter(|&end| end <= i64::MAX as u64).ok_or(error)?;
-            ranges.push(start..end);
+            self.push(start..end);
             last = end;
         }
-        Ok(ranges)
+        Ok(())
     }
 }
 
