@@ -1,8 +1,18 @@
 //! One gossiperl overlay as a pure state machine: members, state, delivery, clients.
 
+mod clients;
 mod config;
+mod datagram;
+mod delivery;
+mod endpoint;
+mod event;
 pub mod members;
+mod overlay;
 pub mod state;
+mod stats;
 
 pub use config::{Config, Detector, Limits};
+pub use event::{Change, Event, State, View};
 pub use gossiperl_link::Time;
+pub use overlay::{ConfigError, Overlay, Transmit};
+pub use stats::Stats;

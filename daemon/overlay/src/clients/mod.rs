@@ -1,0 +1,5 @@
+//! Local clients, whatever protocol they speak.
+
+mod registry;
+
+pub(crate) use registry::{ClientId, Protocol, Registry};

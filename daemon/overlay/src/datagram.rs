@@ -1,0 +1,190 @@
+//! The datagram layer: opens what arrives, seals what leaves, and keeps the keys of both prepared.
+//!
+//! PROTOCOL.md section 2. Whose datagram it is and whether it may say what it says is decided above.
+
+use std::collections::HashMap;
+
+use gossiperl_idl::{
+    Salt,
+    sealed::{Header, KeyId, KeyRing, OverlayKey, OverlaySecret, Role, SealError, Sealer, SenderKey},
+};
+
+use crate::Config;
+
+/// Prepared keys kept at most; about 650 bytes each. Beyond it the least recently used goes, and costs 2 µs to prepare again.
+const PREPARED_KEYS: usize = 512;
+
+/// Keys and sealers of one overlay.
+pub(crate) struct Datagrams {
+    ring: KeyRing,
+    secret: OverlaySecret,
+    salt: Salt,
+    to_daemons: Sealer,
+    to_clients: Sealer,
+    prepared: PreparedKeys,
+}
+
+/// Why a datagram was not opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unopened {
+    /// No key of the ring has the header's key id.
+    UnknownKey,
+    /// The tag does not fit: altered, cut, or sealed with another key or secret.
+    Forged,
+}
+
+impl Datagrams {
+    /// The keys that `config` names, for a daemon whose run is `salt`. `None` without a key.
+    pub(crate) fn new(config: &Config, salt: Salt) -> Option<Self> {
+        let (first, others) = config.symmetric_keys.split_first()?;
+        let mut ring = KeyRing::new(OverlayKey::new(first));
+        for key in others {
+            ring.add(OverlayKey::new(key)).ok()?;
+        }
+        let secret = OverlaySecret::new(&config.secret);
+        Some(Datagrams {
+            to_daemons: Sealer::new(&ring, Role::DaemonToDaemon, salt, &secret),
+            to_clients: Sealer::new(&ring, Role::DaemonToClient, salt, &secret),
+            prepared: PreparedKeys::default(),
+            ring,
+            secret,
+            salt,
+        })
+    }
+
+    /// The salt of our present run.
+    pub(crate) fn salt(&self) -> Salt {
+        self.salt
+    }
+
+    /// Opens `datagram` in place and returns its frames.
+    pub(crate) fn open<'a>(&mut self, header: &Header, datagram: &'a mut [u8]) -> Result<&'a [u8], Unopened> {
+        let slot = (header.role as u8, header.salt);
+        if let Some(key) = self.prepared.find(slot, header.key_id) {
+            return key.open(datagram).map(|frames| &*frames).map_err(|_| Unopened::Forged);
+        }
+        let overlay_key = self.ring.find(header.key_id).ok_or(Unopened::UnknownKey)?;
+        let key = SenderKey::derive(overlay_key, header.role, &header.salt, &self.secret);
+        let frames = key.open(datagram).map_err(|_| Unopened::Forged)?;
+        self.prepared.insert(slot, header.key_id, key);
+        Ok(frames)
+    }
+
+    /// Reserves room for a header at the end of `out`.
+    pub(crate) fn start(&self, role: Role, out: &mut Vec<u8>) -> usize {
+        self.sealer(role).start(out)
+    }
+
+    /// Seals what stands in `out` from `offset`, as begun by [`Datagrams::start`].
+    pub(crate) fn finish(
+        &mut self,
+        role: Role,
+        receiver: u64,
+        out: &mut Vec<u8>,
+        offset: usize,
+    ) -> Result<(), SealError> {
+        match role {
+            Role::DaemonToClient => self.to_clients.finish(receiver, out, offset),
+            _ => self.to_daemons.finish(receiver, out, offset),
+        }
+    }
+
+    fn sealer(&self, role: Role) -> &Sealer {
+        match role {
+            Role::DaemonToClient => &self.to_clients,
+            _ => &self.to_daemons,
+        }
+    }
+
+    /// Adds a key that opens. Refused when the ring is full.
+    pub(crate) fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
+        let key = OverlayKey::new(symmetric_key);
+        let id = key.id();
+        if self.ring.find(id).is_none() {
+            self.ring.add(key).ok()?;
+        }
+        Some(id)
+    }
+
+    /// Makes a key of the ring the one that seals. False where the ring has no such key.
+    pub(crate) fn promote_key(&mut self, id: KeyId) -> bool {
+        if self.ring.promote(id).is_err() {
+            return false;
+        }
+        self.to_daemons.rekey(&self.ring);
+        self.to_clients.rekey(&self.ring);
+        true
+    }
+
+    /// Removes a key. False where it is the sealing one or there is no such key.
+    pub(crate) fn retire_key(&mut self, id: KeyId) -> bool {
+        if self.ring.retire(id).is_err() {
+            return false;
+        }
+        self.prepared.forget(id);
+        true
+    }
+}
+
+/// Prepared keys by sender, evicted by second chance.
+#[derive(Default)]
+struct PreparedKeys {
+    slots: Vec<PreparedKey>,
+    places: HashMap<(u8, Salt), usize>,
+    hand: usize,
+}
+
+struct PreparedKey {
+    sender: (u8, Salt),
+    id: KeyId,
+    key: SenderKey,
+    used: bool,
+}
+
+impl PreparedKeys {
+    fn find(&mut self, sender: (u8, Salt), id: KeyId) -> Option<&SenderKey> {
+        let slot = self.slots.get_mut(*self.places.get(&sender)?)?;
+        if slot.id != id {
+            return None;
+        }
+        slot.used = true;
+        Some(&slot.key)
+    }
+
+    fn insert(&mut self, sender: (u8, Salt), id: KeyId, key: SenderKey) {
+        let fresh = PreparedKey { sender, id, key, used: true };
+        if let Some(slot) = self.places.get(&sender).and_then(|place| self.slots.get_mut(*place)) {
+            *slot = fresh;
+            return;
+        }
+        if self.slots.len() < PREPARED_KEYS {
+            self.places.insert(sender, self.slots.len());
+            self.slots.push(fresh);
+            return;
+        }
+        let place = self.victim();
+        if let Some(slot) = self.slots.get_mut(place) {
+            self.places.remove(&slot.sender);
+            *slot = fresh;
+            self.places.insert(sender, place);
+        }
+    }
+
+    /// The first slot from the hand on that was not used since the hand last passed.
+    fn victim(&mut self) -> usize {
+        loop {
+            let place = self.hand;
+            self.hand = (self.hand + 1) % self.slots.len().max(1);
+            match self.slots.get_mut(place) {
+                Some(slot) if slot.used => slot.used = false,
+                _ => return place,
+            }
+        }
+    }
+
+    fn forget(&mut self, id: KeyId) {
+        self.slots.retain(|slot| slot.id != id);
+        self.places = self.slots.iter().enumerate().map(|(place, slot)| (slot.sender, place)).collect();
+        self.hand = 0;
+    }
+}

@@ -1,0 +1,7 @@
+//! Who gets a message, and who is held back while a queue is full.
+
+mod pressure;
+mod routes;
+
+pub(crate) use pressure::{Cause, Pressure};
+pub(crate) use routes::{Local, Routes, TypeId};

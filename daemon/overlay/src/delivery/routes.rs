@@ -1,0 +1,115 @@
+//! The routing table: event type to local subscribers.
+
+use std::collections::HashMap;
+
+use gossiperl_idl::generated::SlowPolicy;
+
+use crate::{clients::ClientId, endpoint::EndpointId};
+
+/// An interned event type. Ids are reused only after the type has no subscriber anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TypeId(pub(crate) u32);
+
+/// A subscription of a local client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Local {
+    pub(crate) client: ClientId,
+    /// Its session.
+    pub(crate) endpoint: EndpointId,
+    pub(crate) policy: SlowPolicy,
+}
+
+/// Where messages of one type go.
+#[derive(Default)]
+pub(crate) struct Route {
+    name: Box<[u8]>,
+    pub(crate) local: Vec<Local>,
+}
+
+impl Route {
+    fn is_empty(&self) -> bool {
+        self.local.is_empty()
+    }
+}
+
+/// All types somebody subscribes to.
+#[derive(Default)]
+pub(crate) struct Routes {
+    ids: HashMap<Box<[u8]>, TypeId>,
+    routes: Vec<Route>,
+    free: Vec<TypeId>,
+}
+
+impl Routes {
+    /// The type, where it has subscribers.
+    pub(crate) fn find(&self, event_type: &[u8]) -> Option<TypeId> {
+        self.ids.get(event_type).copied()
+    }
+
+    /// Where messages of the type go.
+    pub(crate) fn get(&self, id: TypeId) -> Option<&Route> {
+        self.routes.get(id.0 as usize)
+    }
+
+    /// The type's name; still there when its last subscriber has just gone.
+    pub(crate) fn name(&self, id: TypeId) -> &[u8] {
+        self.get(id).map_or(&[], |route| &route.name)
+    }
+
+    /// Adds or replaces a local client's subscription.
+    pub(crate) fn subscribe(&mut self, event_type: &[u8], local: Local) -> TypeId {
+        let id = self.intern(event_type);
+        if let Some(route) = self.routes.get_mut(id.0 as usize) {
+            match route.local.iter_mut().find(|held| held.client == local.client) {
+                Some(held) => *held = local,
+                None => route.local.push(local),
+            }
+        }
+        id
+    }
+
+    /// Removes a local client's subscription; the type it was for, where there was one.
+    pub(crate) fn unsubscribe(&mut self, event_type: &[u8], client: ClientId) -> Option<TypeId> {
+        let id = self.find(event_type)?;
+        let route = self.routes.get_mut(id.0 as usize)?;
+        let at = route.local.iter().position(|held| held.client == client)?;
+        route.local.remove(at);
+        self.release(id);
+        Some(id)
+    }
+
+    /// Whether the type has no subscriber any more.
+    pub(crate) fn is_unused(&self, id: TypeId) -> bool {
+        self.get(id).is_none_or(Route::is_empty)
+    }
+
+    fn intern(&mut self, event_type: &[u8]) -> TypeId {
+        if let Some(id) = self.ids.get(event_type) {
+            return *id;
+        }
+        let route = Route { name: event_type.into(), ..Route::default() };
+        let id = match self.free.pop() {
+            Some(id) => {
+                if let Some(slot) = self.routes.get_mut(id.0 as usize) {
+                    *slot = route;
+                }
+                id
+            }
+            None => {
+                self.routes.push(route);
+                TypeId((self.routes.len() - 1) as u32)
+            }
+        };
+        self.ids.insert(event_type.into(), id);
+        id
+    }
+
+    fn release(&mut self, id: TypeId) {
+        if let Some(route) = self.routes.get_mut(id.0 as usize)
+            && route.is_empty()
+        {
+            self.ids.remove(&route.name);
+            self.free.push(id);
+        }
+    }
+}

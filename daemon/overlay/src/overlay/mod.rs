@@ -1,0 +1,260 @@
+//! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
+
+mod members_of;
+mod publish;
+mod receive;
+mod sessions;
+mod transmit;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::SocketAddr,
+    time::Duration,
+};
+
+use gossiperl_idl::{
+    Salt, frame,
+    sealed::{Header, KeyId, Role},
+};
+use gossiperl_link::Time;
+
+use crate::{
+    Config, Stats,
+    clients::{ClientId, Registry},
+    datagram::Datagrams,
+    delivery::{Cause, Pressure, Routes},
+    endpoint::{EndpointId, Endpoints},
+    event::{Event, View},
+};
+
+pub use transmit::Transmit;
+
+/// How often stalled subscribers are looked for while somebody is held back.
+const LOOK_FOR_STALLED: Duration = Duration::from_secs(1);
+
+/// Challenges sent in a second at most; further ones are counted and not sent.
+const CHALLENGES_A_SECOND: u32 = 1_000;
+
+/// Events kept for a driver that does not ask for them; beyond it the oldest go.
+const EVENTS_KEPT: usize = 4_096;
+
+/// Datagrams to addresses without an endpoint that wait at most; beyond it new ones are not queued. Their receivers ask again.
+const SINGLES_WAITING: usize = 1_024;
+
+/// Why an overlay cannot be made of its configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No key, or more than a key ring holds.
+    #[error("symmetric_key: 1 to 8 different keys are needed")]
+    Keys,
+    /// The member name is empty or longer than 255 bytes.
+    #[error("member_name: {0} bytes, but it must have 1 to 255")]
+    MemberName(usize),
+}
+
+/// One overlay of one daemon.
+///
+/// Input: [`Overlay::handle_datagram`], [`Overlay::handle_unreachable`], [`Overlay::handle_timeout`]. After each, output:
+/// [`Overlay::poll_transmit`] until `None`, [`Overlay::poll_event`] until `None`, then [`Overlay::poll_timeout`].
+pub struct Overlay {
+    config: Config,
+    datagrams: Datagrams,
+    endpoints: Endpoints,
+    session_of: BTreeMap<ClientId, EndpointId>,
+    clients: Registry,
+    routes: Routes,
+    pressure: Pressure,
+    /// Whose links are held until this queue has room.
+    held: BTreeMap<Cause, BTreeSet<EndpointId>>,
+    singles: VecDeque<Single>,
+    events: VecDeque<Event>,
+    stats: Stats,
+    unix_seconds: i64,
+    leaving: bool,
+    challenges: RateLimit,
+    stalled_at: Option<Time>,
+}
+
+/// A datagram to an address that has no endpoint.
+struct Single {
+    destination: SocketAddr,
+    role: Role,
+    receiver: u64,
+    frames: Vec<u8>,
+}
+
+impl Overlay {
+    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`.
+    pub fn new(config: Config, salt: Salt, now: Time, unix_seconds: i64) -> Result<Self, ConfigError> {
+        let name_len = config.member_name.len();
+        if name_len == 0 || name_len > sessions::NAME_LEN {
+            return Err(ConfigError::MemberName(name_len));
+        }
+        let datagrams = Datagrams::new(&config, salt).ok_or(ConfigError::Keys)?;
+        let mut clients = Registry::new(&config);
+        clients.set_unix_time(unix_seconds);
+        Ok(Overlay {
+            datagrams,
+            endpoints: Endpoints::default(),
+            session_of: BTreeMap::new(),
+            clients,
+            routes: Routes::default(),
+            pressure: Pressure::default(),
+            held: BTreeMap::new(),
+            singles: VecDeque::new(),
+            events: VecDeque::new(),
+            stats: Stats::default(),
+            unix_seconds,
+            leaving: false,
+            challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
+            stalled_at: None,
+            config,
+        })
+    }
+
+    /// The wall clock's second has changed. Used for heartbeats only.
+    pub fn set_unix_time(&mut self, unix_seconds: i64) {
+        self.unix_seconds = unix_seconds;
+        self.clients.set_unix_time(unix_seconds);
+    }
+
+    /// The system reported that nobody listens at this address: a client there is unreachable.
+    pub fn handle_unreachable(&mut self, now: Time, address: SocketAddr) {
+        if self.clients.handle_unreachable(address).is_some() {
+            self.follow_clients(now);
+        }
+    }
+
+    /// When [`Overlay::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Time) {
+        for id in self.endpoints.take_due(now) {
+            if let Some(link) = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.as_deref_mut()) {
+                link.handle_timeout(now);
+            }
+            self.endpoints.settle(now, id);
+        }
+        self.clients.handle_timeout(now);
+        self.follow_clients(now);
+        if self.stalled_at.is_some_and(|at| at <= now) {
+            self.stalled_at = None;
+            self.find_stalled(now);
+            self.watch_stalled(now);
+        }
+    }
+
+    /// The next thing a person may want to know.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Ourselves first, then the local clients.
+    pub fn members(&self) -> Vec<View> {
+        let mut views = vec![members_of::own_view(&self.config, self.unix_seconds)];
+        views.extend(self.clients.iter().map(|(_, client)| Registry::view(client)));
+        views
+    }
+
+    /// What has happened so far.
+    pub fn stats(&self) -> Stats {
+        self.stats
+    }
+
+    /// Adds a key that opens datagrams. `None`: the ring is full.
+    pub fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
+        self.datagrams.add_key(symmetric_key)
+    }
+
+    /// Seals with this key of the ring from now on. False: the ring has no such key.
+    pub fn promote_key(&mut self, id: KeyId) -> bool {
+        self.datagrams.promote_key(id)
+    }
+
+    /// Takes a key out of the ring. False: it is the one that seals, or not in the ring.
+    pub fn retire_key(&mut self, id: KeyId) -> bool {
+        self.datagrams.retire_key(id)
+    }
+
+    /// Ends every session in order: the clients are told, nothing new is taken.
+    pub fn leave(&mut self, now: Time) {
+        self.leaving = true;
+        for id in self.endpoints.ids() {
+            if let Some(endpoint) = self.endpoints.get_mut(id) {
+                endpoint.push_frame(frame::GOODBYE, &[0]);
+            }
+            self.endpoints.settle(now, id);
+        }
+    }
+
+    /// Turns the registry's notices into events, for the driver and for the clients that watch.
+    fn follow_clients(&mut self, now: Time) {
+        while let Some(notice) = self.clients.poll_notice() {
+            let gone = self.clients.get(notice.client).is_none();
+            if let Some(id) = self.session_of.get(&notice.client).copied()
+                && let Some(endpoint) = self.endpoints.get_mut(id)
+            {
+                endpoint.reachable = notice.view.state == crate::State::Reachable;
+            }
+            if gone {
+                self.forget_client(now, notice.client);
+            }
+            self.tell_watchers(now, notice.change, &notice.view);
+            self.push_event(Event::Member(notice.change, notice.view));
+        }
+    }
+
+    fn push_event(&mut self, event: Event) {
+        if self.events.len() >= EVENTS_KEPT {
+            self.events.pop_front();
+        }
+        self.events.push_back(event);
+    }
+
+    /// "Address me by the id in this datagram's salt."
+    fn challenge(&mut self, now: Time, to: SocketAddr, header: &Header) {
+        if !self.challenges.take(now) {
+            self.stats.challenges_withheld += 1;
+            return;
+        }
+        let role = match header.role {
+            Role::ClientToDaemon => Role::DaemonToClient,
+            _ => Role::DaemonToDaemon,
+        };
+        let mut frames = Vec::with_capacity(4);
+        frame::put(frame::CHALLENGE, &[0], &mut frames);
+        self.push_single(Single { destination: to, role, receiver: header.salt.receiver_id(), frames });
+    }
+
+    fn push_single(&mut self, single: Single) {
+        if self.singles.len() < SINGLES_WAITING {
+            self.singles.push_back(single);
+        }
+    }
+}
+
+/// At most so many a second, counted in whole seconds.
+struct RateLimit {
+    begins: Time,
+    left: u32,
+    a_second: u32,
+}
+
+impl RateLimit {
+    fn new(now: Time, a_second: u32) -> Self {
+        RateLimit { begins: now, left: a_second, a_second }
+    }
+
+    fn take(&mut self, now: Time) -> bool {
+        if now.since(self.begins) >= Duration::from_secs(1) {
+            *self = RateLimit::new(now, self.a_second);
+        }
+        self.left.checked_sub(1).map(|left| self.left = left).is_some()
+    }
+}

@@ -1,0 +1,196 @@
+//! Datagrams in: opened, kept from repeating themselves, and handed to whom they concern. Everything here is hostile until it has opened.
+
+use std::net::SocketAddr;
+
+use gossiperl_idl::{
+    acknowledgement::Acknowledgement,
+    frame::{self, Frames},
+    message::Message,
+    run::read_run,
+    sealed::{Header, Role},
+};
+use gossiperl_link::{Time, Verdict};
+
+use super::{Overlay, publish::Source};
+use crate::{
+    datagram::Unopened, delivery::Cause, endpoint::EndpointId, event::is_local, overlay::publish::Level,
+};
+
+impl Overlay {
+    /// Takes a datagram that came from `from`. Whatever it holds, this only changes state that its sender may change; what is wrong with
+    /// it is counted in [`Stats`](crate::Stats). The bytes are decrypted in place.
+    pub fn handle_datagram(&mut self, now: Time, from: SocketAddr, datagram: &mut [u8]) {
+        self.stats.datagrams_received += 1;
+        self.stats.bytes_received += datagram.len() as u64;
+        match Header::parse(datagram) {
+            Some(header) => self.handle_sealed(now, from, header, datagram),
+            None => self.stats.foreign += 1,
+        }
+    }
+
+    fn handle_sealed(&mut self, now: Time, from: SocketAddr, header: Header, datagram: &mut [u8]) {
+        let allowed = match header.role {
+            Role::ClientToDaemon => is_local(&from),
+            Role::DaemonToDaemon | Role::DaemonToClient => false,
+        };
+        if !allowed {
+            self.stats.foreign += 1;
+            return;
+        }
+        let known = self.endpoints.find(&header.salt);
+        if self.endpoints.has_seen(&header.salt, header.counter) {
+            self.stats.replayed += 1;
+            return;
+        }
+        let frames = match self.datagrams.open(&header, datagram) {
+            Ok(frames) => frames,
+            Err(Unopened::UnknownKey) => {
+                self.stats.unknown_key += 1;
+                return;
+            }
+            Err(Unopened::Forged) => {
+                self.stats.forged += 1;
+                return;
+            }
+        };
+        if header.receiver != self.datagrams.salt().receiver_id() {
+            // Zero asks for our id; another one is that of an earlier run of ours, or of somebody else. Nothing in it takes effect.
+            if header.receiver != 0 {
+                self.stats.misdirected += 1;
+            }
+            self.challenge(now, from, &header);
+            return;
+        }
+        match known {
+            Some(id) => {
+                self.endpoints.saw(id, header.counter);
+                self.handle_session_frames(now, from, id, &header, frames);
+            }
+            None => self.handle_client_stranger(now, from, &header, frames),
+        }
+        self.follow_clients(now);
+    }
+
+    /// Frames of a client that has a session.
+    fn handle_session_frames(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        id: EndpointId,
+        header: &Header,
+        frames: &[u8],
+    ) {
+        let Some(client) =
+            self.endpoints.get(id).and_then(|held| held.session.as_deref()).map(|session| session.client)
+        else {
+            return;
+        };
+        self.clients.heard_from(now, client);
+        let mut link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
+        for item in Frames::new(frames) {
+            let Ok((kind, body)) = item else {
+                self.stats.malformed += 1;
+                break;
+            };
+            let sound = match (kind, link.as_deref_mut()) {
+                (frame::RUN, Some(link)) => read_run(body).map(|first| link.handle_run(first)).is_ok(),
+                (frame::ACKNOWLEDGEMENT, Some(link)) => self.handle_acknowledgement(now, id, link, body),
+                (64.., Some(link)) => {
+                    let mut sink = |kind: u8, body: &[u8]| self.take_from_client(now, id, client, kind, body);
+                    link.handle_numbered(now, kind, body, &mut sink).is_ok()
+                }
+                (frame::CLIENT_HELLO, _) => self.handle_hello(now, from, header, body),
+                (frame::KEEPALIVE, _) => self.handle_keepalive(id, body),
+                (frame::GOODBYE, _) => {
+                    self.end_session(now, id);
+                    return;
+                }
+                _ => true,
+            };
+            if !sound {
+                self.stats.malformed += 1;
+                break;
+            }
+        }
+        self.put_back(now, id, link);
+    }
+
+    /// Puts the link back that was taken out of its endpoint while its frames were read, and sends what they brought about.
+    pub(super) fn put_back(&mut self, now: Time, id: EndpointId, link: Option<Box<gossiperl_link::Link>>) {
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        if endpoint.link.is_none() {
+            endpoint.link = link;
+        }
+        endpoint.flush_replies();
+        let level = endpoint.link.as_deref().map(|link| Level::of(link, &self.config.limits));
+        if let Some(level) = level {
+            self.relieve(now, Cause::Queue(id), level);
+        }
+        self.tell_dropped(id);
+        self.endpoints.settle(now, id);
+    }
+
+    pub(super) fn handle_acknowledgement(
+        &mut self,
+        now: Time,
+        id: EndpointId,
+        link: &mut gossiperl_link::Link,
+        body: &[u8],
+    ) -> bool {
+        let Ok(acknowledgement) = Acknowledgement::read(body) else { return false };
+        let Ok(acked) = link.handle_acknowledgement(now, &acknowledgement) else { return false };
+        let moved = acked.items > 0 || link.queued_frames() == 0;
+        if let Some(endpoint) = self.endpoints.get_mut(id).filter(|_| moved) {
+            endpoint.progress = now;
+            if let Some(session) = endpoint.session.as_deref_mut() {
+                session.stalled = false;
+                self.stats.delivered += acked.messages;
+            }
+        }
+        true
+    }
+
+    /// A numbered frame of a client, in its turn.
+    fn take_from_client(
+        &mut self,
+        now: Time,
+        id: EndpointId,
+        client: crate::clients::ClientId,
+        kind: u8,
+        body: &[u8],
+    ) -> Verdict {
+        if kind != frame::MESSAGE {
+            if !self.handle_request(now, id, client, kind, body) {
+                self.stats.malformed += 1;
+            }
+            return Verdict::Taken;
+        }
+        let Some(session) = self.endpoints.get(id).and_then(|endpoint| endpoint.session.as_deref()) else {
+            return Verdict::Taken;
+        };
+        let (instance, last_sequence) = (session.instance, session.last_sequence);
+        let message = match Message::read(body) {
+            Ok(message) => message,
+            Err(_) => {
+                self.stats.malformed += 1;
+                return Verdict::Taken;
+            }
+        };
+        if let Some(code) = super::sessions::publish_fault(&message, instance) {
+            self.stats.refused += 1;
+            self.refuse_publish(id, message.sequence, code, message.event_type);
+            return Verdict::Taken;
+        }
+        if message.sequence <= last_sequence {
+            return Verdict::Taken;
+        }
+        let verdict = self.publish(now, Source { endpoint: id, client }, &message, body);
+        if verdict == Verdict::Taken
+            && let Some(session) =
+                self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut())
+        {
+            session.last_sequence = message.sequence;
+        }
+        verdict
+    }
+}

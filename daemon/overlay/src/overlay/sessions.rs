@@ -1,0 +1,334 @@
+//! Sessions of local clients in protocol 2 (PROTOCOL.md section 5): hello, keepalive, requests, end.
+
+use std::net::SocketAddr;
+
+use gossiperl_idl::{
+    code,
+    codec::{decode_compact, encode_compact},
+    frame,
+    generated::{
+        ClientHello, Keepalive, MembersPage, MembersRequest, Refusal, Reply, SlowPolicy, Subscribe,
+        Unsubscribe, Welcome,
+    },
+    message::Message,
+    sealed::{Header, Role},
+};
+use gossiperl_link::{Link, LinkConfig, Time};
+
+use super::{Overlay, Single, publish::encode_control, publish::lossy, transmit};
+use crate::{
+    clients::{ClientId, Protocol},
+    delivery::Local,
+    endpoint::{Endpoint, EndpointId, Session},
+    event::{Change, View},
+    overlay::members_of,
+};
+
+/// Longest event type and name, in bytes.
+pub(crate) const NAME_LEN: usize = 255;
+
+/// Largest payload of a message, in bytes.
+pub(crate) const PAYLOAD_LEN: usize = 60_000;
+
+/// Members in one page to a client: some 100 bytes each, so that a page stays within a few datagrams.
+const MEMBERS_IN_PAGE: usize = 256;
+
+/// Why a message may not be published under this instance; `None` where it may.
+pub(super) fn publish_fault(message: &Message<'_>, instance: i64) -> Option<i32> {
+    if message.publisher != instance || message.sequence <= 0 {
+        return Some(code::WRONG_PUBLISHER);
+    }
+    type_fault(message.event_type)
+        .or_else(|| (message.payload.len() > PAYLOAD_LEN).then_some(code::TOO_LARGE))
+}
+
+/// Why this cannot be an event type of clients; `None` where it can.
+pub(super) fn type_fault(event_type: &[u8]) -> Option<i32> {
+    if event_type.is_empty() || event_type.len() > NAME_LEN {
+        return Some(code::BAD_TYPE);
+    }
+    let reserved = Change::ALL.iter().any(|change| change.event_type().as_bytes() == event_type);
+    reserved.then_some(code::RESERVED_TYPE)
+}
+
+impl Overlay {
+    /// A sealed datagram of a client that has no session: only a hello counts.
+    pub(super) fn handle_client_stranger(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        header: &Header,
+        frames: &[u8],
+    ) {
+        match frame::Frames::new(frames).next() {
+            Some(Ok((frame::CLIENT_HELLO, body))) => {
+                if !self.handle_hello(now, from, header, body) {
+                    self.stats.malformed += 1;
+                }
+            }
+            _ => {
+                // It takes us for the run it had a session with: the challenge makes it start again.
+                self.stats.strangers += 1;
+                self.challenge(now, from, header);
+            }
+        }
+    }
+
+    /// ClientHello that carries our receiver id. False: not one.
+    pub(super) fn handle_hello(&mut self, now: Time, from: SocketAddr, header: &Header, body: &[u8]) -> bool {
+        let Ok(hello) = decode_compact::<ClientHello>(body) else { return false };
+        let name_fits =
+            !hello.name.is_empty() && hello.name.len() <= NAME_LEN && hello.name != self.config.member_name;
+        if hello.instance <= 0 || hello.receive_window <= 0 || hello.secret.len() > NAME_LEN {
+            return false;
+        }
+        let refusal = if self.leaving {
+            Err(code::STOPPING)
+        } else if !name_fits {
+            Err(code::BAD_NAME)
+        } else {
+            self.clients.register(now, hello.name.as_bytes(), &hello.secret, Protocol::Sealed, from)
+        };
+        let client = match refusal {
+            Ok(client) => client,
+            Err(refused) => {
+                let answer =
+                    Refusal::new(hello.nonce, refused, hello.name.clone(), code::text(refused).to_owned());
+                self.answer_single(from, Role::DaemonToClient, header, frame::REFUSAL, &answer);
+                return true;
+            }
+        };
+        let resumed = self.endpoints.find(&header.salt).filter(|id| {
+            let session = self.endpoints.get(*id).and_then(|endpoint| endpoint.session.as_deref());
+            session.is_some_and(|session| session.instance == hello.instance && session.client == client)
+        });
+        let id = match resumed {
+            Some(id) => id,
+            None => self.open_session(now, from, header, client, &hello),
+        };
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return true };
+        endpoint.address = from;
+        endpoint.reachable = true;
+        let welcome = Welcome::new(
+            self.config.member_name.clone(),
+            hello.nonce,
+            self.config.limits.receive_window as i32,
+            self.config.keepalive_every.as_millis() as i32,
+            self.config.quarantine_after.as_millis() as i32,
+            resumed.is_none(),
+        );
+        endpoint.push_frame(frame::WELCOME, &encode_control(&welcome));
+        self.endpoints.settle(now, id);
+        true
+    }
+
+    /// A new session for the client; one it had under another salt ends.
+    fn open_session(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        header: &Header,
+        client: ClientId,
+        hello: &ClientHello,
+    ) -> EndpointId {
+        let mut last_sequence = 0;
+        if let Some(old) = self.session_of.remove(&client) {
+            if let Some(session) = self.endpoints.get(old).and_then(|endpoint| endpoint.session.as_deref())
+                && session.instance == hello.instance
+            {
+                last_sequence = session.last_sequence;
+            }
+            self.close_endpoint(now, old);
+        }
+        if let Some(id) = self.endpoints.find(&header.salt) {
+            self.close_endpoint(now, id);
+        }
+        let limits = &self.config.limits;
+        let link = LinkConfig {
+            receive_window: limits.receive_window,
+            ack_delay: std::time::Duration::ZERO,
+            queue_cost: limits.queue_cost,
+            queue_frames: limits.queue_frames,
+            datagram: transmit::frames_to(&from),
+            loopback: true,
+        };
+        let mut endpoint = Endpoint::new(header.salt, from, now);
+        endpoint.link = Some(Box::new(Link::new(link, hello.receive_window.unsigned_abs())));
+        endpoint.session = Some(Box::new(Session::new(client, hello.instance, last_sequence)));
+        let id = self.endpoints.insert(endpoint);
+        self.endpoints.saw(id, header.counter);
+        self.session_of.insert(client, id);
+        id
+    }
+
+    /// "Are you there": yes.
+    pub(super) fn handle_keepalive(&mut self, id: EndpointId, body: &[u8]) -> bool {
+        let Ok(keepalive) = decode_compact::<Keepalive>(body) else { return false };
+        if !keepalive.answer
+            && let Some(endpoint) = self.endpoints.get_mut(id)
+        {
+            endpoint.push_frame(frame::KEEPALIVE, &encode_control(&Keepalive::new(keepalive.nonce, true)));
+        }
+        true
+    }
+
+    /// The client leaves in order.
+    pub(super) fn end_session(&mut self, now: Time, id: EndpointId) {
+        let Some(client) =
+            self.endpoints.get(id).and_then(|held| held.session.as_deref()).map(|session| session.client)
+        else {
+            return;
+        };
+        self.clients.leave(client);
+        self.forget_client(now, client);
+    }
+
+    /// Ends whatever a client that is gone had here.
+    pub(super) fn forget_client(&mut self, now: Time, client: ClientId) {
+        if let Some(id) = self.session_of.remove(&client) {
+            self.close_endpoint(now, id);
+        }
+    }
+
+    /// Takes an endpoint down: its subscriptions, its queue, and what it held up.
+    pub(super) fn close_endpoint(&mut self, now: Time, id: EndpointId) {
+        let Some(endpoint) = self.endpoints.remove(id) else { return };
+        if let Some(link) = &endpoint.link {
+            self.stats.dropped += link.queued_frames() as u64;
+        }
+        if let Some(session) = endpoint.session.as_deref() {
+            for event_type in session.subscriptions.keys() {
+                self.remove_subscription(now, session.client, event_type);
+            }
+        }
+        let resumed = self.pressure.forget(id);
+        self.resume(now, resumed);
+        self.release_held(now, crate::delivery::Cause::Queue(id));
+    }
+
+    /// A numbered request of a client. False: not what its kind says.
+    pub(super) fn handle_request(
+        &mut self,
+        now: Time,
+        id: EndpointId,
+        client: ClientId,
+        kind: u8,
+        body: &[u8],
+    ) -> bool {
+        match kind {
+            frame::SUBSCRIBE => {
+                let Ok(subscribe) = decode_compact::<Subscribe>(body) else { return false };
+                self.handle_subscribe(id, client, &subscribe);
+            }
+            frame::UNSUBSCRIBE => {
+                let Ok(unsubscribe) = decode_compact::<Unsubscribe>(body) else { return false };
+                for event_type in &unsubscribe.event_types {
+                    self.unsubscribe_session(now, id, client, event_type.as_bytes());
+                }
+                self.reply(id, unsubscribe.request, code::DONE, "");
+            }
+            frame::MEMBERS_REQUEST => {
+                let Ok(request) = decode_compact::<MembersRequest>(body) else { return false };
+                self.send_members(id, &request);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// All of the subscriptions, or none of them.
+    fn handle_subscribe(&mut self, id: EndpointId, client: ClientId, subscribe: &Subscribe) {
+        let Some(session) = self.endpoints.get(id).and_then(|endpoint| endpoint.session.as_deref()) else {
+            return;
+        };
+        let news = subscribe
+            .subscriptions
+            .iter()
+            .filter(|one| !session.subscriptions.contains_key(one.event_type.as_bytes()));
+        if session.subscriptions.len() + news.count() > self.config.limits.subscriptions_per_client {
+            self.reply(id, subscribe.request, code::TOO_MANY_SUBSCRIPTIONS, "");
+            return;
+        }
+        for one in &subscribe.subscriptions {
+            if let Some(fault) = type_fault(one.event_type.as_bytes()) {
+                self.reply(id, subscribe.request, fault, &one.event_type);
+                return;
+            }
+        }
+        for one in &subscribe.subscriptions {
+            let policy = if one.policy == SlowPolicy::DROP_OLDEST {
+                SlowPolicy::DROP_OLDEST
+            } else {
+                SlowPolicy::WAIT
+            };
+            let event_type = one.event_type.as_bytes();
+            self.routes.subscribe(event_type, Local { client, endpoint: id, policy });
+            let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
+            if let Some(session) = session {
+                session.subscriptions.insert(event_type.into(), policy);
+            }
+        }
+        self.reply(id, subscribe.request, code::DONE, "");
+    }
+
+    fn unsubscribe_session(&mut self, now: Time, id: EndpointId, client: ClientId, event_type: &[u8]) {
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(session) = endpoint.session.as_deref_mut() else { return };
+        if session.subscriptions.remove(event_type).is_some() {
+            self.remove_subscription(now, client, event_type);
+        }
+    }
+
+    /// Takes the subscription out of the routes.
+    pub(super) fn remove_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
+        if let Some(id) = self.routes.unsubscribe(event_type, client)
+            && self.routes.is_unused(id)
+        {
+            let resumed = self.pressure.close(id);
+            self.resume(now, resumed.into_iter().collect());
+        }
+    }
+
+    fn reply(&mut self, id: EndpointId, request: i64, done: i32, entity: &str) {
+        let body = encode_control(&Reply::new(request, done, entity.to_owned(), code::text(done).to_owned()));
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.push_reply(frame::REPLY, body);
+        }
+    }
+
+    /// Tells a publisher that a message will never be taken. A datagram frame: the client checks the same rules itself.
+    pub(super) fn refuse_publish(&mut self, id: EndpointId, sequence: i64, refused: i32, event_type: &[u8]) {
+        let refusal = Refusal::new(sequence, refused, lossy(event_type), code::text(refused).to_owned());
+        if let Some(endpoint) = self.endpoints.get_mut(id) {
+            endpoint.push_frame(frame::REFUSAL, &encode_control(&refusal));
+        }
+    }
+
+    fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
+        let views: Vec<View> = self.members();
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        if let Some(session) = endpoint.session.as_deref_mut() {
+            session.watches = request.watch;
+        }
+        let pages = views.chunks(MEMBERS_IN_PAGE).count();
+        for (index, page) in views.chunks(MEMBERS_IN_PAGE).enumerate() {
+            let members = page.iter().map(members_of::member_view).collect();
+            let body = encode_control(&MembersPage::new(request.request, members, index + 1 == pages));
+            endpoint.push_reply(frame::MEMBERS_PAGE, body);
+        }
+    }
+
+    /// Answers a datagram whose sender has no endpoint.
+    fn answer_single<T: thrift::protocol::TSerializable>(
+        &mut self,
+        to: SocketAddr,
+        role: Role,
+        header: &Header,
+        kind: u8,
+        answer: &T,
+    ) {
+        let mut frames = Vec::new();
+        frame::put_with(kind, &mut frames, |out| encode_compact(answer, out));
+        self.push_single(Single { destination: to, role, receiver: header.salt.receiver_id(), frames });
+    }
+}

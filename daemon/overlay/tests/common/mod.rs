@@ -1,0 +1,326 @@
+//! A client of protocol 2, spelled out frame by frame from the wire's crates, and a host that joins such clients to a real overlay in virtual time.
+
+#![allow(
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a module of test binaries"
+)]
+
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use gossiperl_idl::{
+    Salt,
+    acknowledgement::Acknowledgement,
+    codec::{decode_compact, encode_compact},
+    frame::{self, Frames},
+    generated::{ClientHello, Reply, SlowPolicy, Subscribe, Subscription, Welcome},
+    message::Message,
+    run::read_run,
+    sealed::{Header, KeyRing, OverlayKey, OverlaySecret, Role, Sealer, SenderKey, TAG_LEN},
+};
+use gossiperl_link::{Link, LinkConfig, Time, Verdict};
+use gossiperl_overlay::{Config, Overlay};
+
+pub const KEY: &[u8] = b"v3JElaRswYgxOt4b";
+
+/// What a client was told, besides its link's own business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Welcome { fresh: bool },
+    Refusal { code: i32, entity: String },
+    Message { event_type: Vec<u8>, payload: Vec<u8>, publisher: i64, sequence: i64 },
+    Reply { request: i64, code: i32 },
+    Pause(String),
+    Resume(String),
+    Dropped(i64),
+    Member(String, String),
+    Members(Vec<String>),
+    Keepalive(i64),
+    Goodbye,
+}
+
+/// A client of protocol 2.
+pub struct Client {
+    pub name: String,
+    pub secret: Vec<u8>,
+    pub instance: i64,
+    pub address: SocketAddr,
+    pub salt: Salt,
+    pub heard: Vec<Heard>,
+    /// Takes no messages while set.
+    pub holds: bool,
+    pub link: Link,
+    receiver: u64,
+    sealer: Sealer,
+    waiting: VecDeque<Vec<u8>>,
+    pending: Vec<u8>,
+    sequence: i64,
+    requests: i64,
+}
+
+impl Client {
+    pub fn new(name: &str, number: u64) -> Self {
+        let salt = Salt::new(number, number + 1);
+        let secret = OverlaySecret::new(b"");
+        Client {
+            name: name.to_owned(),
+            secret: b"secret".to_vec(),
+            instance: number as i64,
+            address: (Ipv4Addr::LOCALHOST, 20_000 + number as u16).into(),
+            salt,
+            heard: Vec::new(),
+            holds: false,
+            link: new_link(),
+            receiver: 0,
+            sealer: Sealer::new(&KeyRing::new(OverlayKey::new(KEY)), Role::ClientToDaemon, salt, &secret),
+            waiting: VecDeque::new(),
+            pending: Vec::new(),
+            sequence: 0,
+            requests: 0,
+        }
+    }
+
+    pub fn hello(&mut self) {
+        let name = self.name.clone();
+        let hello = ClientHello::new(name, self.instance, self.secret.clone(), 1 << 20, 7);
+        frame::put_with(frame::CLIENT_HELLO, &mut self.pending, |out| encode_compact(&hello, out));
+    }
+
+    pub fn frame(&mut self, kind: u8, body: &[u8]) {
+        frame::put(kind, body, &mut self.pending);
+    }
+
+    pub fn subscribe(&mut self, event_type: &str, policy: SlowPolicy) -> i64 {
+        self.requests += 1;
+        let subscribe = Subscribe::new(self.requests, vec![Subscription::new(event_type.to_owned(), policy)]);
+        self.request(frame::SUBSCRIBE, &subscribe);
+        self.requests
+    }
+
+    pub fn request<T: thrift::protocol::TSerializable>(&mut self, kind: u8, request: &T) {
+        let mut body = Vec::new();
+        encode_compact(request, &mut body);
+        self.link.send_control(kind, body.into()).unwrap();
+    }
+
+    /// False where the link's queue is full.
+    pub fn publish(&mut self, event_type: &str, payload: &[u8]) -> bool {
+        let sequence = self.sequence + 1;
+        let message = Message {
+            event_type: event_type.as_bytes(),
+            payload,
+            publisher: self.instance,
+            sequence,
+            envelope_id: None,
+            verbatim: false,
+        };
+        let taken = self.publish_raw(&message);
+        self.sequence = if taken { sequence } else { self.sequence };
+        taken
+    }
+
+    pub fn publish_raw(&mut self, message: &Message<'_>) -> bool {
+        let mut body = Vec::new();
+        message.write(&mut body);
+        self.link.send(frame::MESSAGE, 0, Bytes::from(body)).is_ok()
+    }
+
+    pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        self.heard.iter().filter_map(|heard| match heard {
+            Heard::Message { payload, .. } => Some(payload.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// The next datagram to the daemon.
+    pub fn transmit(&mut self, now: Time) -> Option<Vec<u8>> {
+        if let Some(datagram) = self.waiting.pop_front() {
+            return Some(datagram);
+        }
+        let mut out = Vec::new();
+        let offset = self.sealer.start(&mut out);
+        let begin = out.len();
+        out.append(&mut self.pending);
+        if self.receiver != 0 {
+            self.link.poll_transmit(now, &mut out, 60_000 - TAG_LEN);
+        }
+        if out.len() == begin {
+            return None;
+        }
+        self.sealer.finish(self.receiver, &mut out, offset).unwrap();
+        Some(out)
+    }
+
+    pub fn handle(&mut self, now: Time, datagram: &mut [u8]) {
+        let header = Header::parse(datagram).expect("sealed");
+        assert_eq!((header.role, header.receiver), (Role::DaemonToClient, self.salt.receiver_id()));
+        let key =
+            SenderKey::derive(&OverlayKey::new(KEY), header.role, &header.salt, &OverlaySecret::new(b""));
+        let frames = key.open(datagram).expect("opens");
+        for item in Frames::new(frames) {
+            let (kind, body) = item.expect("a frame");
+            match kind {
+                frame::CHALLENGE => {
+                    self.receiver = header.salt.receiver_id();
+                    self.hello();
+                }
+                frame::RUN => self.link.handle_run(read_run(body).unwrap()),
+                frame::ACKNOWLEDGEMENT => {
+                    self.link.handle_acknowledgement(now, &Acknowledgement::read(body).unwrap()).unwrap();
+                }
+                frame::WELCOME => {
+                    let fresh = decode_compact::<Welcome>(body).unwrap().fresh;
+                    if fresh {
+                        self.link = new_link();
+                    }
+                    self.heard.push(Heard::Welcome { fresh });
+                }
+                64.. => {
+                    let (heard, holds) = (&mut self.heard, self.holds);
+                    let mut sink = |kind: u8, body: &[u8]| {
+                        if holds && kind == frame::MESSAGE {
+                            return Verdict::Hold;
+                        }
+                        heard.push(read_heard(kind, body));
+                        Verdict::Taken
+                    };
+                    self.link.handle_numbered(now, kind, body, &mut sink).unwrap();
+                }
+                _ => self.heard.push(read_heard(kind, body)),
+            }
+        }
+    }
+}
+
+fn new_link() -> Link {
+    let config = LinkConfig {
+        receive_window: 1 << 20,
+        ack_delay: Duration::from_millis(1),
+        queue_cost: 8 << 20,
+        queue_frames: 8_192,
+        datagram: 59_900,
+        loopback: true,
+    };
+    Link::new(config, 1 << 20)
+}
+
+fn read_heard(kind: u8, body: &[u8]) -> Heard {
+    use gossiperl_idl::generated::{Dropped, Keepalive, MemberEvent, MembersPage, Pause, Refusal, Resume};
+    match kind {
+        frame::MESSAGE => {
+            let message = Message::read(body).unwrap();
+            Heard::Message {
+                event_type: message.event_type.to_vec(),
+                payload: message.payload.to_vec(),
+                publisher: message.publisher,
+                sequence: message.sequence,
+            }
+        }
+        frame::REPLY => {
+            let reply = decode_compact::<Reply>(body).unwrap();
+            Heard::Reply { request: reply.request, code: reply.code }
+        }
+        frame::REFUSAL => {
+            let refusal = decode_compact::<Refusal>(body).unwrap();
+            Heard::Refusal { code: refusal.code, entity: refusal.entity }
+        }
+        frame::PAUSE => Heard::Pause(decode_compact::<Pause>(body).unwrap().event_type),
+        frame::RESUME => Heard::Resume(decode_compact::<Resume>(body).unwrap().event_type),
+        frame::DROPPED => Heard::Dropped(decode_compact::<Dropped>(body).unwrap().count),
+        frame::KEEPALIVE => Heard::Keepalive(decode_compact::<Keepalive>(body).unwrap().nonce),
+        frame::GOODBYE => Heard::Goodbye,
+        frame::MEMBER_EVENT => {
+            let event = decode_compact::<MemberEvent>(body).unwrap();
+            Heard::Member(event.event, event.member.name)
+        }
+        frame::MEMBERS_PAGE => {
+            let page = decode_compact::<MembersPage>(body).unwrap();
+            Heard::Members(page.members.into_iter().map(|member| member.name).collect())
+        }
+        other => panic!("unexpected frame {other}"),
+    }
+}
+
+/// One overlay and its clients, without loss, in virtual time.
+pub struct Host {
+    pub now: Time,
+    pub overlay: Overlay,
+    pub clients: Vec<Client>,
+}
+
+impl Host {
+    pub fn new(config: Config, names: &[&str]) -> Self {
+        let overlay = Overlay::new(config, Salt::new(1, 99), Time::ZERO, 1_000).unwrap();
+        let clients =
+            names.iter().enumerate().map(|(index, name)| Client::new(name, index as u64 + 1)).collect();
+        Host { now: Time::ZERO, overlay, clients }
+    }
+
+    /// All clients connected.
+    pub fn connected(config: Config, names: &[&str]) -> Self {
+        let mut host = Host::new(config, names);
+        host.clients.iter_mut().for_each(Client::hello);
+        host.settle();
+        for client in &mut host.clients {
+            assert_eq!(client.heard, [Heard::Welcome { fresh: true }]);
+            client.heard.clear();
+        }
+        host
+    }
+
+    /// Passes datagrams until nobody has any, without letting time pass.
+    pub fn settle(&mut self) {
+        let mut out = Vec::new();
+        for round in 0.. {
+            assert!(round < 10_000, "datagrams go to and fro without an end");
+            let mut quiet = true;
+            for index in 0..self.clients.len() {
+                while let Some(mut datagram) = self.clients[index].transmit(self.now) {
+                    quiet = false;
+                    let from = self.clients[index].address;
+                    self.overlay.handle_datagram(self.now, from, &mut datagram);
+                }
+            }
+            while let Some(transmit) = self.overlay.poll_transmit(self.now, &mut out) {
+                quiet = false;
+                let to = self.clients.iter_mut().find(|client| client.address == transmit.destination);
+                if let Some(client) = to {
+                    client.handle(self.now, &mut out[..transmit.len]);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass, from timer to timer.
+    pub fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            self.settle();
+            let timers = self.clients.iter().filter_map(|client| client.link.poll_timeout());
+            let next = timers.chain(self.overlay.poll_timeout()).min().filter(|next| *next <= end);
+            let Some(next) = next else { break };
+            self.now = next.max(self.now + Duration::from_micros(1));
+            self.overlay.handle_timeout(self.now);
+            for client in &mut self.clients {
+                client.link.handle_timeout(self.now);
+            }
+        }
+        self.now = self.now.max(end);
+    }
+}
+
+/// The configuration the tests start from.
+pub fn config() -> Config {
+    Config::new("test", "daemon", (Ipv4Addr::LOCALHOST.into(), 6666), KEY)
+}
