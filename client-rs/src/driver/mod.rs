@@ -1,0 +1,410 @@
+//! The task that drives a session: socket, clock and locks on one side, the state machine on the other.
+//!
+//! Each round it reads what has come, takes what the application wants, tells the application what became of it, and sends.
+//! It sleeps only when a whole round had nothing to do.
+
+mod requests;
+mod router;
+mod socket;
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use gossiperl_idl::Salt;
+use gossiperl_link::Time;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::time::Sleep;
+
+use self::{
+    requests::{Purpose, Requests, Typed, event_of, parts},
+    router::Router,
+    socket::{Outcome, Socket},
+};
+use crate::{
+    Event, Options, Protocol,
+    error::{ConnectError, SubscribeError},
+    session::{Notice, Session, legacy, sealed},
+    shared::{Command, Outbox, Shared, Status, Work},
+};
+
+/// Opens the socket and starts the task.
+pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
+    let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
+    let socket_error = |source| ConnectError::Socket { address: options.address, source };
+    let socket = Socket::connect(options.address).map_err(socket_error)?;
+    let start = Instant::now();
+    let instance = (random() >> 1).max(1) as i64;
+    let shared = Arc::new(Shared::new(&options, instance));
+    let session = match options.protocol {
+        Protocol::Sealed => {
+            let config = sealed::Config {
+                name: options.name,
+                secret: options.secret,
+                keys: options.keys,
+                salt: Salt::new(unix_time().as_micros() as u64, random().max(1)),
+                instance,
+                receive_window: socket.receive_window(),
+                window: options.window,
+            };
+            Session::Sealed(Box::new(sealed::Sealed::new(config, Time::ZERO)))
+        }
+        Protocol::Legacy => {
+            let config = legacy::Config {
+                name: options.name,
+                secret: options.secret,
+                keys: options.keys,
+                port: socket.local_port().map_err(socket_error)?,
+                seed: random(),
+            };
+            Session::Legacy(Box::new(legacy::Legacy::new(config, Time::ZERO)))
+        }
+    };
+    let driver = Driver {
+        shared: Arc::clone(&shared),
+        socket,
+        session,
+        router: Router::default(),
+        requests: Requests::default(),
+        work: Work::default(),
+        start,
+        out: Vec::with_capacity(sealed::MAX_DATAGRAM),
+        unsent: false,
+        done: 0,
+        closing: None,
+    };
+    runtime.spawn(driver.run());
+    Ok(shared)
+}
+
+struct Driver {
+    shared: Arc<Shared>,
+    socket: Socket,
+    session: Session,
+    router: Router,
+    requests: Requests,
+    work: Work,
+    start: Instant,
+    /// The datagram being built.
+    out: Vec<u8>,
+    /// `out` is complete, but the socket had no room for it.
+    unsent: bool,
+    /// Messages of which the outbox knows that they are done.
+    done: u64,
+    /// Closing, and until when to wait for what was published.
+    closing: Option<Time>,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+        loop {
+            let mut busy = self.receive();
+            let now = self.now();
+            self.session.handle_timeout(now);
+            busy |= self.take_work(now, !busy);
+            self.tell(now);
+            busy |= self.transmit();
+            if self.is_over(now) {
+                break;
+            }
+            if busy {
+                // Others have their turn between two rounds.
+                tokio::task::yield_now().await;
+            } else {
+                self.sleep(timer.as_mut()).await;
+            }
+        }
+        self.session.close();
+        self.transmit();
+    }
+
+    /// Reads what has come, within a bound, so that sending has its turn.
+    fn receive(&mut self) -> bool {
+        let mut busy = false;
+        for _ in 0..READS_A_ROUND {
+            let now = self.now();
+            let (session, router) = (&mut self.session, &mut self.router);
+            let outcome = self.socket.receive(|datagram| {
+                session.handle_datagram(now, datagram, &mut |message| router.deliver(message));
+            });
+            match outcome {
+                Outcome::Done => busy = true,
+                Outcome::Blocked => break,
+                Outcome::Unreachable => self.session.handle_unreachable(now),
+            }
+        }
+        if busy {
+            for (event_type, count) in self.router.flush() {
+                self.tell_event(Event::Dropped { event_type, count });
+            }
+        }
+        busy
+    }
+
+    /// Takes over what the application wants. Where there is nothing and `may_sleep`, the driver is to be woken from now on.
+    fn take_work(&mut self, now: Time, may_sleep: bool) -> bool {
+        let mut work = std::mem::take(&mut self.work);
+        let some = self.shared.take_work(&mut work, may_sleep);
+        if some {
+            self.publish(now, &mut work);
+            for command in work.commands.drain(..) {
+                self.handle_command(now, command);
+            }
+            if std::mem::take(&mut work.release) && self.router.release() {
+                self.session.release(now);
+            }
+        }
+        self.work = work;
+        some
+    }
+
+    fn publish(&mut self, now: Time, work: &mut Work) {
+        let bytes = Bytes::from(std::mem::take(&mut work.chunk.bytes));
+        let mut start = 0;
+        for end in work.chunk.ends.drain(..) {
+            self.session.publish(now, bytes.slice(start..end));
+            start = end;
+        }
+    }
+
+    fn handle_command(&mut self, now: Time, command: Command) {
+        match command {
+            Command::Subscribe { id, types, inbox, done } => {
+                let typed = self.router.add(id, &types, inbox);
+                self.subscribe(now, &typed, Purpose::Subscribe { id, types, done });
+            }
+            Command::Unsubscribe { id, done } => self.unsubscribe(now, id, done),
+            Command::Members { done } => {
+                let request = self.session.request_members(now, false);
+                self.requests.members(request, done);
+            }
+            Command::Watch { done } => {
+                if self.requests.watch(done) {
+                    let request = self.session.request_members(now, true);
+                    self.requests.watching(request);
+                }
+            }
+            Command::AddKey { key } => self.session.add_key(&key),
+            Command::Close { within } => self.closing = Some(now + within),
+        }
+        self.update_urgency(now);
+    }
+
+    fn subscribe(&mut self, now: Time, typed: &[Typed], purpose: Purpose) {
+        let requests: Vec<u64> = parts(typed).map(|part| self.session.subscribe(now, part)).collect();
+        self.requests.group(&requests, purpose);
+    }
+
+    fn unsubscribe(&mut self, now: Time, id: u64, done: Option<crate::shared::Answer<()>>) {
+        // Gone already where it was refused.
+        let (gone, changed) = self.router.remove(id).unwrap_or_default();
+        if self.router.release() {
+            self.session.release(now);
+        }
+        if !changed.is_empty() {
+            self.subscribe(now, &changed, Purpose::Silent);
+        }
+        if gone.is_empty() {
+            if let Some(done) = done {
+                done.give(());
+            }
+            return;
+        }
+        let requests: Vec<u64> = parts(&gone).map(|part| self.session.unsubscribe(now, part)).collect();
+        self.requests.group(&requests, Purpose::Unsubscribe { types: gone, done });
+    }
+
+    /// Tells the application what has become of its messages and requests, and what has happened.
+    fn tell(&mut self, now: Time) {
+        let progress = self.session.take_progress();
+        if progress.messages > 0 {
+            let first = self.done;
+            self.done += progress.messages;
+            let done = self.done;
+            self.shared.update(|outbox, wakers| {
+                for (offset, error) in progress.failures {
+                    outbox.fail(first + offset, error);
+                }
+                outbox.acknowledge(done, progress.bytes, wakers);
+            });
+        }
+        while let Some(notice) = self.session.poll_notice() {
+            self.handle_notice(now, notice);
+        }
+    }
+
+    fn handle_notice(&mut self, now: Time, notice: Notice) {
+        match notice {
+            Notice::Connected { daemon, resumed } => {
+                if !resumed {
+                    self.resume(Outbox::resume_all);
+                    self.requests.renewed();
+                }
+                self.shared.status.send_replace(Status::Connected(daemon.clone()));
+                self.tell_event(Event::Connected { daemon, resumed });
+            }
+            Notice::Disconnected(reason) => {
+                let unreachable = reason == crate::DisconnectReason::Unreachable;
+                self.shared.status.send_replace(Status::Connecting { unreachable, refused: None });
+                self.tell_event(Event::Disconnected(reason));
+            }
+            Notice::Unreachable => self.shared.status.send_modify(|status| {
+                if let Status::Connecting { unreachable, .. } = status {
+                    *unreachable = true;
+                }
+            }),
+            Notice::Refused(refusal) => {
+                self.shared.status.send_modify(|status| {
+                    if let Status::Connecting { refused, .. } = status {
+                        *refused = Some(refusal.clone());
+                    }
+                });
+                self.tell_event(Event::Refused(refusal));
+            }
+            Notice::Done { request, result } => {
+                if let Some((purpose, result)) = self.requests.done(request, result) {
+                    self.complete(now, purpose, result);
+                }
+                self.update_urgency(now);
+            }
+            Notice::Restored(types) => self.tell_event(Event::Subscribed(types)),
+            Notice::Members { request, page, last } => {
+                for event in self.requests.page(request, page, last) {
+                    self.tell_event(Event::Member(event));
+                }
+                self.update_urgency(now);
+            }
+            Notice::Member(event) => {
+                self.requests.member(&event);
+                self.tell_event(Event::Member(event));
+            }
+            Notice::Paused(event_type) => {
+                self.shared.update(|outbox, _| outbox.pause(event_type.clone()));
+                self.tell_event(Event::Paused(event_type));
+            }
+            Notice::Resumed(event_type) => {
+                self.resume(|outbox| outbox.resume(&event_type));
+                self.tell_event(Event::Resumed(event_type));
+            }
+            Notice::Dropped { event_type, count } => self.tell_event(Event::Dropped { event_type, count }),
+        }
+    }
+
+    fn complete(&mut self, now: Time, purpose: Purpose, result: Result<(), crate::Refusal>) {
+        match result {
+            Ok(()) => {
+                if let Some(event) = event_of(&purpose) {
+                    self.tell_event(event);
+                }
+            }
+            Err(ref refusal) => self.tell_event(Event::Refused(refusal.clone())),
+        }
+        match purpose {
+            Purpose::Subscribe { id, done, .. } => {
+                if result.is_err() {
+                    self.unsubscribe(now, id, None);
+                }
+                done.give(result.map_err(SubscribeError::Refused));
+            }
+            Purpose::Unsubscribe { done: Some(done), .. } => done.give(()),
+            Purpose::Unsubscribe { done: None, .. } | Purpose::Silent => {}
+        }
+    }
+
+    fn resume(&mut self, change: impl FnOnce(&mut Outbox)) {
+        self.shared.update(|outbox, _| change(outbox));
+        self.shared.resumed();
+    }
+
+    fn update_urgency(&mut self, now: Time) {
+        if self.router.set_urgent(self.requests.is_waiting()) {
+            self.session.release(now);
+        }
+    }
+
+    /// Sends what there is, within a bound, so that reading has its turn.
+    fn transmit(&mut self) -> bool {
+        for sent in 0..WRITES_A_ROUND {
+            let now = self.now();
+            if !self.unsent && !self.session.poll_transmit(now, &mut self.out) {
+                return sent > 0;
+            }
+            let outcome = self.socket.send(&self.out);
+            self.unsent = outcome == Outcome::Blocked;
+            match outcome {
+                Outcome::Done => {}
+                Outcome::Blocked => return sent > 0,
+                Outcome::Unreachable => self.session.handle_unreachable(now),
+            }
+        }
+        true
+    }
+
+    /// Whether the client is closed and what was published is done, or the time for it over.
+    fn is_over(&self, now: Time) -> bool {
+        self.closing.is_some_and(|until| until <= now || self.session.is_flushed())
+    }
+
+    async fn sleep(&mut self, mut timer: Pin<&mut Sleep>) {
+        let due = [self.session.poll_timeout(), self.closing].into_iter().flatten().min();
+        let due = due.unwrap_or(self.now() + LONGEST_SLEEP);
+        let deadline = tokio::time::Instant::from_std(self.start + due.since(Time::ZERO));
+        // One that goes off early costs a round, setting it costs more.
+        if timer.is_elapsed() || deadline < timer.deadline() {
+            timer.as_mut().reset(deadline);
+        }
+        tokio::select! {
+            biased;
+            () = self.socket.ready(self.unsent) => {}
+            () = self.shared.driver.notified() => {}
+            () = timer.as_mut() => {}
+        }
+    }
+
+    fn tell_event(&self, event: Event) {
+        tracing::debug!(?event, "client");
+        // Nobody may be listening.
+        let _ = self.shared.events.send(event);
+    }
+
+    fn now(&self) -> Time {
+        Time::ZERO + self.start.elapsed()
+    }
+}
+
+impl Drop for Driver {
+    /// Also where the runtime ends and takes the task with it.
+    fn drop(&mut self) {
+        self.router.end();
+        self.requests.end();
+        for command in self.shared.finish() {
+            if let Command::Subscribe { inbox, .. } = command {
+                inbox.end();
+            }
+        }
+    }
+}
+
+fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Eight random bytes of the system's.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    if SystemRandom::new().fill(&mut bytes).is_err() {
+        // Only uniqueness is lost with it, and the clock gives some.
+        return unix_time().as_nanos() as u64;
+    }
+    u64::from_ne_bytes(bytes)
+}
+
+/// Batches read, and datagrams sent, before the other has its turn.
+const READS_A_ROUND: usize = 4;
+const WRITES_A_ROUND: usize = 8;
+/// The timer is always set to something.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
