@@ -120,7 +120,7 @@ impl Overlay {
 
     /// The system reported that nobody listens at this address: a client there is unreachable.
     pub fn handle_unreachable(&mut self, now: Time, address: SocketAddr) {
-        if self.clients.handle_unreachable(address).is_some() {
+        if self.clients.handle_unreachable(now, address).is_some() {
             self.follow_clients(now);
         }
     }

@@ -102,9 +102,9 @@ fn a_client_heard_of_again_rejoins_and_its_silence_starts_anew() {
 fn a_closed_port_makes_its_client_unreachable_at_once() {
     let mut registry = Registry::new(&config());
     let id = registry.register(at(0), b"a", b"s", Protocol::Legacy, address(1)).unwrap();
-    assert_eq!(registry.handle_unreachable(address(2)), None);
-    assert_eq!(registry.handle_unreachable(address(1)), Some(id));
-    assert_eq!(registry.handle_unreachable(address(1)), Some(id));
+    assert_eq!(registry.handle_unreachable(at(1), address(2)), None);
+    assert_eq!(registry.handle_unreachable(at(1), address(1)), Some(id));
+    assert_eq!(registry.handle_unreachable(at(1), address(1)), Some(id));
     registry.heard_from(at(2), id);
     assert_eq!(changes(&mut registry), [Change::In, Change::Unreachable, Change::Rejoin]);
 }
@@ -117,4 +117,42 @@ fn a_client_is_never_dropped_where_the_time_is_zero() {
     let id = registry.register(at(0), b"a", b"s", Protocol::Legacy, address(1)).unwrap();
     run_to(&mut registry, at(100_000));
     assert_eq!(registry.get(id).unwrap().state, State::Unreachable);
+}
+
+#[test]
+fn a_daemon_that_stood_still_gives_its_clients_time_before_it_gives_them_up() {
+    let mut registry = Registry::new(&config());
+    let id = registry.register(at(0), b"a", b"s", Protocol::Legacy, address(1)).unwrap();
+    registry.handle_timeout(at(1_000));
+    assert_eq!(registry.get(id).unwrap().state, State::Quarantine);
+    registry.handle_timeout(at(1_009));
+    assert_eq!(registry.get(id).unwrap().state, State::Quarantine);
+    registry.heard_from(at(1_009), id);
+    assert_eq!(changes(&mut registry), [Change::In, Change::Quarantine, Change::Rejoin]);
+}
+
+#[test]
+fn a_name_in_the_other_protocol_is_a_new_client_and_the_old_one_leaves() {
+    let mut registry = Registry::new(&config());
+    let old = registry.register(at(0), b"a", b"s", Protocol::Legacy, address(1)).unwrap();
+    assert_eq!(
+        registry.register(at(1), b"a", b"other", Protocol::Sealed, address(2)),
+        Err(code::WRONG_SECRET)
+    );
+    let new = registry.register(at(1), b"a", b"s", Protocol::Sealed, address(2)).unwrap();
+    assert_ne!(old, new);
+    assert!(registry.get(old).is_none());
+    assert_eq!((registry.at(&address(1)), registry.at(&address(2))), (None, Some(new)));
+    assert_eq!(changes(&mut registry), [Change::In, Change::Out, Change::In]);
+}
+
+#[test]
+fn names_that_are_empty_too_long_or_the_daemons_own_are_refused() {
+    let mut registry = Registry::new(&config());
+    for name in [&b""[..], &[b'x'; 256], b"daemon"] {
+        let refused = registry.register(at(0), name, b"s", Protocol::Legacy, address(1));
+        assert_eq!(refused, Err(code::BAD_NAME));
+    }
+    assert!(registry.register(at(0), &[0xff; 255], b"s", Protocol::Legacy, address(1)).is_ok());
+    assert_eq!(registry.iter().count(), 1);
 }
