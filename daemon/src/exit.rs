@@ -14,7 +14,15 @@ pub const CONFIG: u8 = 78;
 /// Prints an error with all its causes, and picks the exit code.
 pub fn report(program: &str, result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return DONE.into() };
+    if error.chain().any(is_broken_pipe) {
+        return DONE.into();
+    }
     eprintln!("{program}: {error:#}");
     let config = error.chain().any(|cause| cause.is::<crate::config::LoadError>());
     if config { CONFIG.into() } else { FAILED.into() }
+}
+
+/// Who read our output has read enough.
+fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

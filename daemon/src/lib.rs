@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod driver;
 pub mod exit;
 pub mod logging;
 pub mod lookup;

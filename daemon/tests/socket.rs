@@ -20,7 +20,7 @@ async fn receive(sockets: &mut Sockets, count: usize) -> Vec<(SocketAddr, Vec<u8
     let mut buffers = Buffers::new(4);
     let mut taken = Vec::new();
     while taken.len() < count {
-        sockets.readable().await.expect("ready");
+        sockets.ready(None).await.expect("ready");
         while sockets.receive(&mut buffers, |from, datagram| taken.push((from, datagram.to_vec()))) {}
     }
     taken
@@ -81,7 +81,7 @@ async fn a_closed_port_of_this_host_is_reported_and_later_sends_still_go() {
         if let Some(refused) = sender.pop_refused() {
             break refused;
         }
-        sender.readable().await.expect("ready");
+        sender.ready(None).await.expect("ready");
     };
     assert_eq!((refused, sender.pop_refused()), (closed, None));
     assert_eq!(sender.counts.unsent, 0);
@@ -94,7 +94,7 @@ async fn a_sleeping_socket_wakes_for_a_closed_port() {
     let outgoing = Outgoing { destination: closed, contents: b"hello", segment_size: None };
     assert_eq!(sender.send(outgoing), Sent::Done);
     while sender.pop_refused().is_none_or(|refused| refused != closed) {
-        sender.readable().await.expect("ready");
+        sender.ready(None).await.expect("ready");
     }
 }
 

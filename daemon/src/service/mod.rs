@@ -1,10 +1,19 @@
 //! `gossiperld`, the service: reads its configuration, serves every overlay in it, leaves them in order when told to stop.
 
+mod serve;
+
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
+use anyhow::Context;
 use clap::Parser;
 
-use crate::{cli, config, exit, random};
+use crate::{
+    cli,
+    config::{self, Settings},
+    exit, logging, random,
+};
+
+pub use serve::{Service, serve};
 
 /// Gossip as a service for the host: serves every overlay of its configuration until SIGTERM or SIGINT.
 ///
@@ -35,6 +44,26 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.check {
         return cli::check(&arguments.config);
     }
-    let _settings = config::Settings::load(&arguments.config)?;
-    anyhow::bail!("serving overlays is not built yet")
+    run_service(&Settings::load(&arguments.config)?)
+}
+
+/// Serves until told to stop: the whole life of a `gossiperld` process after its command line.
+pub(crate) fn run_service(settings: &Settings) -> anyhow::Result<()> {
+    logging::start(&settings.log);
+    for note in &settings.notes {
+        tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
+    }
+    // One thread drives one overlay at most; more threads than that would only take turns.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = settings.overlays.len().clamp(1, cores);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .thread_name("gossiperld")
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let served = runtime.block_on(serve(settings));
+    // A name server that still does not answer is not waited for.
+    runtime.shutdown_background();
+    served
 }

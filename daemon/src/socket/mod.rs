@@ -86,7 +86,7 @@ pub struct Outgoing<'a> {
 pub enum Sent {
     /// Handed to the system, or given up and counted.
     Done,
-    /// The system's buffer is full: nothing was sent; try again when [`Sockets::writable`].
+    /// The system's buffer is full: nothing was sent; try again when [`Sockets::ready`].
     Blocked,
 }
 
@@ -123,25 +123,21 @@ impl Sockets {
         loopback.fold(self.main.state.max_gso_segments(), usize::min)
     }
 
-    /// Waits until there may be something to receive, or a refusal to read.
-    pub async fn readable(&mut self) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::ERROR;
-        let (at_main, at_loopback) = match &self.loopback {
-            None => (self.main.io.ready(interest).await?, Ready::EMPTY),
+    /// Waits until there may be something to receive, a refusal to read, or room for what was [`Sent::Blocked`] on its
+    /// way to this destination.
+    pub async fn ready(&mut self, blocked: Option<SocketAddr>) -> io::Result<()> {
+        let blocked = blocked.map(|destination| self.port(destination).address);
+        let is_error = match &self.loopback {
+            None => self.main.ready(blocked).await?.is_error(),
             Some(loopback) => tokio::select! {
-                ready = self.main.io.ready(interest) => (ready?, Ready::EMPTY),
-                ready = loopback.io.ready(interest) => (Ready::EMPTY, ready?),
+                ready = self.main.ready(blocked) => ready?.is_error(),
+                ready = loopback.ready(blocked) => ready?.is_error(),
             },
         };
-        if at_main.is_error() || at_loopback.is_error() {
+        if is_error {
             self.read_errors();
         }
         Ok(())
-    }
-
-    /// Waits until a send to `destination` may go through.
-    pub async fn writable(&self, destination: SocketAddr) -> io::Result<()> {
-        self.port(destination).io.writable().await
     }
 
     /// Takes what is there, one batch from each socket, and hands it on datagram by datagram. False: there was nothing.
@@ -246,6 +242,12 @@ impl Port {
         let io = UdpSocket::from_std(socket.into())?;
         let address = io.local_addr()?;
         Ok((Port { io, state, address }, sizes))
+    }
+
+    async fn ready(&self, blocked: Option<SocketAddr>) -> io::Result<Ready> {
+        let input = Interest::READABLE | Interest::ERROR;
+        let output = blocked == Some(self.address);
+        self.io.ready(if output { input | Interest::WRITABLE } else { input }).await
     }
 
     fn receive(&self, buffers: &mut Buffers) -> io::Result<()> {

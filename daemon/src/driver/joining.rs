@@ -1,0 +1,137 @@
+//! When to knock, and at whose door: the configured seeds, looked up anew each time, and the members of the last run.
+//!
+//! Alone, a daemon tries after 1 s, 2 s, 4 s, … up to 30 s, less up to a quarter at random, lest hosts that lost their
+//! network together come back in step. With company it still tries its seeds every minute: two halves of an overlay that
+//! started apart find each other as soon as a seed is reachable. A seed that is a member already costs one datagram.
+
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+
+use tokio::{task::JoinHandle, time::Instant};
+
+use crate::{
+    config::{OverlaySettings, Seed},
+    lookup::{Found, Lookup},
+    random,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const PAUSE_IN_COMPANY: Duration = Duration::from_secs(60);
+
+/// The attempts to join.
+pub(super) struct Joining {
+    overlay: String,
+    seeds: Vec<Seed>,
+    port: u16,
+    lookup: Lookup,
+    /// Our own addresses, at which we never knock.
+    own: Vec<SocketAddr>,
+    /// Where members were in the last run.
+    last_known: Vec<SocketAddr>,
+    asking: Option<JoinHandle<Found>>,
+    next: Option<Instant>,
+    pause: Duration,
+    /// Names whose failure is in the log already.
+    failed: BTreeSet<Seed>,
+}
+
+impl Joining {
+    pub(super) fn new(
+        settings: &OverlaySettings,
+        lookup: Lookup,
+        own: Vec<SocketAddr>,
+        last_known: Vec<SocketAddr>,
+    ) -> Self {
+        Joining {
+            overlay: settings.name.clone(),
+            seeds: settings.seeds().cloned().collect(),
+            port: settings.port,
+            lookup,
+            own,
+            last_known,
+            asking: None,
+            next: None,
+            pause: FIRST_PAUSE,
+            failed: BTreeSet::new(),
+        }
+    }
+
+    /// Addresses that need no lookup, for the first attempt.
+    pub(super) fn begin(&mut self) -> Vec<SocketAddr> {
+        self.next = Some(Instant::now() + FIRST_PAUSE);
+        if self.seeds.iter().any(|seed| seed.address(self.port).is_none()) {
+            self.ask();
+        }
+        let known = self.seeds.iter().filter_map(|seed| seed.address(self.port));
+        self.doors(known.collect())
+    }
+
+    /// When [`Joining::handle_timeout`] wants to be called.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.next.filter(|_| self.asking.is_none())
+    }
+
+    /// Begins the next attempt if it is due.
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        if self.deadline().is_some_and(|next| next <= now) {
+            self.next = None;
+            self.ask();
+        }
+    }
+
+    /// Waits for the answer of name servers; for ever while none was asked.
+    pub(super) async fn answer(&mut self) -> Vec<SocketAddr> {
+        let Some(asking) = &mut self.asking else { return std::future::pending().await };
+        let found = asking.await.unwrap_or_default();
+        self.asking = None;
+        self.tell(&found);
+        self.doors(found.addresses)
+    }
+
+    /// The attempt is made; another follows, later with company than alone.
+    pub(super) fn attempted(&mut self, now: Instant, alone: bool) {
+        let pause = match alone {
+            true => self.pause,
+            false => PAUSE_IN_COMPANY,
+        };
+        self.pause = if alone { (self.pause * 2).min(LONGEST_PAUSE) } else { FIRST_PAUSE };
+        let fraction = random::number().unwrap_or(1) as f64 / u64::MAX as f64;
+        self.next = Some(now + pause.mul_f64(1.0 - fraction / 4.0));
+    }
+
+    /// No more attempts.
+    pub(super) fn end(&mut self) {
+        self.next = None;
+        if let Some(asking) = self.asking.take() {
+            asking.abort();
+        }
+    }
+
+    fn ask(&mut self) {
+        let (lookup, seeds, port) = (self.lookup.clone(), self.seeds.clone(), self.port);
+        self.asking = Some(tokio::spawn(async move { lookup.addresses(&seeds, port).await }));
+    }
+
+    /// Seeds first, then the members of the last run; ourselves never.
+    fn doors(&self, seeds: Vec<SocketAddr>) -> Vec<SocketAddr> {
+        let mut doors = Vec::new();
+        for door in seeds.iter().chain(&self.last_known) {
+            if !self.own.contains(door) && !doors.contains(door) {
+                doors.push(*door);
+            }
+        }
+        doors
+    }
+
+    /// Says once which names fail, and once when they are found again.
+    fn tell(&mut self, found: &Found) {
+        let failed: BTreeSet<Seed> = found.failed.iter().map(|(seed, _)| seed.clone()).collect();
+        for (seed, error) in found.failed.iter().filter(|(seed, _)| !self.failed.contains(seed)) {
+            tracing::warn!(overlay = %self.overlay, %seed, %error, "a seed's name cannot be looked up; tried again");
+        }
+        for seed in self.failed.difference(&failed) {
+            tracing::info!(overlay = %self.overlay, %seed, "the seed's name is found again");
+        }
+        self.failed = failed;
+    }
+}

@@ -1,0 +1,217 @@
+//! One task drives one overlay: datagrams and time in, datagrams and events out.
+//!
+//! The overlay itself is a pure state machine; everything that touches the system is here and in the modules beside:
+//! sockets ([`crate::socket`]), the clocks, randomness, names ([`crate::lookup`]), files ([`crate::store`]). Nothing in the
+//! task waits for a name server or a disk: both are asked from tasks of their own, and answer when they answer.
+
+mod clock;
+mod joining;
+mod keeping;
+mod report;
+mod run;
+
+use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+
+use gossiperl_idl::Salt;
+use gossiperl_overlay::{ConfigError, Event, Overlay, Stats, View};
+use tokio::{
+    sync::{broadcast, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use crate::{
+    config::{OverlaySettings, bound_addresses},
+    lookup::Lookup,
+    random::{self, NoRandomness},
+    socket::{self, AddressError, BufferSizes, Buffers, Counts, Sockets},
+    store::{Store, StoreError},
+};
+
+use clock::Clock;
+use joining::Joining;
+use keeping::Keeping;
+use report::Report;
+use run::Driver;
+
+/// Commands waiting for the task; beyond it those who ask wait.
+const COMMANDS: usize = 64;
+/// Events kept for a slow reader; beyond it that reader misses the oldest and is told how many.
+const EVENTS: usize = 1_024;
+
+/// An overlay that runs. Cloning gives another handle; dropping the last one makes the daemon leave.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    overlay: String,
+    member_name: String,
+    bound: SocketAddr,
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<Event>,
+}
+
+/// The overlay's task has ended: the overlay was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended;
+
+impl fmt::Display for Ended {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the overlay is left already")
+    }
+}
+
+impl std::error::Error for Ended {}
+
+/// Counters since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// The overlay's.
+    pub overlay: Stats,
+    /// The sockets'.
+    pub sockets: Counts,
+}
+
+/// What a handle asks of the task.
+enum Command {
+    Members(oneshot::Sender<Vec<View>>),
+    Statistics(oneshot::Sender<Statistics>),
+    Leave(Duration),
+}
+
+impl Handle {
+    /// The overlay's name in the configuration.
+    pub fn overlay(&self) -> &str {
+        &self.overlay
+    }
+
+    /// Our name among the members.
+    pub fn member_name(&self) -> &str {
+        &self.member_name
+    }
+
+    /// The address bound.
+    pub fn local_address(&self) -> SocketAddr {
+        self.bound
+    }
+
+    /// The members and local clients as they are now, ourselves first.
+    pub async fn members(&self) -> Result<Vec<View>, Ended> {
+        self.ask(Command::Members).await
+    }
+
+    /// The counters as they are now.
+    pub async fn statistics(&self) -> Result<Statistics, Ended> {
+        self.ask(Command::Statistics).await
+    }
+
+    /// What happens from now on. A reader more than 1,024 events behind misses the oldest.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Leaves the overlay in order: the others and the clients are told. The task ends when that is done, or after `within`.
+    pub async fn leave(&self, within: Duration) -> Result<(), Ended> {
+        self.commands.send(Command::Leave(within)).await.map_err(|_| Ended)
+    }
+
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Ended> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| Ended)?;
+        answered.await.map_err(|_| Ended)
+    }
+}
+
+/// Why an overlay does not run. Nothing of it is left behind but its folder.
+#[derive(Debug)]
+pub enum StartError {
+    /// No address, or it cannot be bound.
+    Address(AddressError),
+    /// Nothing can be kept.
+    Store(StoreError),
+    /// The settings do not make an overlay.
+    Config(ConfigError),
+    /// No randomness.
+    Randomness(NoRandomness),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartError::Address(error) => error.fmt(formatter),
+            StartError::Store(error) => error.fmt(formatter),
+            StartError::Config(error) => error.fmt(formatter),
+            StartError::Randomness(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// Starts an overlay: binds its sockets, remembers what was kept, and drives it in a task of its own until it is left.
+/// Needs a tokio runtime.
+pub fn start(
+    settings: &OverlaySettings,
+    data_dir: &Path,
+    lookup: Lookup,
+) -> Result<(Handle, JoinHandle<()>), StartError> {
+    let address = socket::resolve(&settings.bind, settings.port).map_err(StartError::Address)?;
+    let wanted =
+        BufferSizes { receive: settings.incoming_data_buffer_size, send: settings.outgoing_data_buffer_size };
+    let (sockets, given) = Sockets::bind(address, wanted).map_err(StartError::Address)?;
+    let bound = sockets.local_address();
+    let (advertised, others) = socket::advertised(bound, settings.ip_hint);
+    let store = Store::open(data_dir, &settings.name).map_err(StartError::Store)?;
+    let member_name = member_name(settings, &store, advertised)?;
+    let clock = Clock::new();
+    let random = || random::number().map_err(StartError::Randomness);
+    let salt = Salt::new(clock.unix_micros(), random()?);
+    let config = settings.overlay_config(&member_name, advertised);
+    let overlay =
+        Overlay::new(config, salt, clock.now(), clock.unix_seconds()).map_err(StartError::Config)?;
+
+    let name = settings.name.clone();
+    tracing::info!(overlay = %name, member = %member_name, %bound, %advertised, "serving");
+    if !others.is_empty() {
+        tracing::warn!(overlay = %name, %advertised, ?others, "several addresses to advertise; ip_hint chooses another");
+    }
+    if given.receive < wanted.receive || given.send < wanted.send {
+        tracing::warn!(
+            overlay = %name, ?wanted, ?given,
+            "the system gives smaller socket buffers; raise net.core.rmem_max and net.core.wmem_max"
+        );
+    }
+    let mut own = bound_addresses(bound);
+    own.push(advertised);
+    let (commands, asked) = mpsc::channel(COMMANDS);
+    let (events, _) = broadcast::channel(EVENTS);
+    let handle = Handle { overlay: name.clone(), member_name, bound, commands, events: events.clone() };
+    let driver = Driver {
+        overlay,
+        sockets,
+        buffers: Buffers::new(settings.read_packet_count),
+        out: Vec::new(),
+        blocked: None,
+        sent_all: true,
+        clock,
+        joining: Joining::new(settings, lookup, own, store.addresses()),
+        keeping: Keeping::new(store),
+        report: Report::new(name),
+        commands: asked,
+        events,
+        leave_by: None,
+        last_known: Vec::new(),
+    };
+    Ok((handle, tokio::spawn(driver.run())))
+}
+
+/// The configured name, or one made of overlay, address, port and a UUID, and kept.
+fn member_name(
+    settings: &OverlaySettings,
+    store: &Store,
+    advertised: SocketAddr,
+) -> Result<String, StartError> {
+    if let Some(name) = &settings.member_name {
+        return Ok(name.clone());
+    }
+    let uuid = random::uuid().map_err(StartError::Randomness)?;
+    let make = || format!("{}-{}-{}-{uuid}", settings.name, advertised.ip(), advertised.port());
+    store.member_name(make).map_err(StartError::Store)
+}

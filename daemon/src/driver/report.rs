@@ -1,0 +1,95 @@
+//! What of an overlay goes to the log: events as they happen, refused datagrams at a bounded rate.
+
+use std::time::Duration;
+
+use gossiperl_overlay::{Change, Event, Stats};
+use tokio::time::Instant;
+
+/// Refused datagrams are told of at most this often, all that came since together.
+const PAUSE: Duration = Duration::from_secs(60);
+/// How soon the first ones are told of.
+const SOON: Duration = Duration::from_secs(1);
+
+/// The log of one overlay.
+pub(super) struct Report {
+    overlay: String,
+    told: Stats,
+    next: Instant,
+}
+
+impl Report {
+    pub(super) fn new(overlay: String) -> Self {
+        Report { overlay, told: Stats::default(), next: Instant::now() + SOON }
+    }
+
+    /// The overlay's name.
+    pub(super) fn overlay(&self) -> &str {
+        &self.overlay
+    }
+
+    /// When [`Report::handle_timeout`] wants to be called, given the counters now.
+    pub(super) fn deadline(&self, stats: &Stats) -> Option<Instant> {
+        (refused(stats) != refused(&self.told)).then_some(self.next)
+    }
+
+    /// Tells what was refused since the last time.
+    pub(super) fn handle_timeout(&mut self, now: Instant, stats: &Stats) {
+        if self.deadline(stats).is_none_or(|next| next > now) {
+            return;
+        }
+        let since = |read: fn(&Stats) -> u64| read(stats).saturating_sub(read(&self.told));
+        tracing::warn!(
+            overlay = %self.overlay,
+            unknown_key = since(|stats| stats.unknown_key),
+            forged = since(|stats| stats.forged),
+            replayed = since(|stats| stats.replayed),
+            foreign = since(|stats| stats.foreign),
+            malformed = since(|stats| stats.malformed),
+            "datagrams refused"
+        );
+        self.told = *stats;
+        self.next = now + PAUSE;
+    }
+
+    /// One event, for people.
+    pub(super) fn event(&self, event: &Event) {
+        let overlay = &self.overlay;
+        match event {
+            Event::Member(change, view) => {
+                let (event, name, address) = (change.event_type(), &view.name, view.address);
+                match (change, view.client) {
+                    (Change::Quarantine | Change::Unreachable | Change::Drop, false) => {
+                        tracing::warn!(%overlay, member = %name, %address, rack = %view.rack, "{event}");
+                    }
+                    (_, false) => {
+                        tracing::info!(%overlay, member = %name, %address, rack = %view.rack, "{event}")
+                    }
+                    (_, true) => tracing::info!(%overlay, client = %name, %address, "{event}"),
+                }
+            }
+            Event::NameConflict { name, address } => tracing::error!(
+                %overlay, %name, %address,
+                "another daemon lives under our name and we are refused there: give one of the two another member_name"
+            ),
+            Event::NewGeneration(salt) => tracing::warn!(
+                %overlay, ?salt,
+                "the clock of this host has gone back since the last start; going on as if it had not"
+            ),
+            Event::Undeliverable { client, bytes } => tracing::warn!(
+                %overlay, %client, bytes,
+                "a message is too large for this client of protocol 1"
+            ),
+            Event::Stalled { client } => tracing::warn!(
+                %overlay, %client,
+                "the subscriber takes nothing: publishers no longer wait for it, its oldest messages are dropped"
+            ),
+        }
+    }
+}
+
+/// Datagrams refused for any reason that a person may look into.
+fn refused(stats: &Stats) -> u64 {
+    [stats.unknown_key, stats.forged, stats.replayed, stats.foreign, stats.malformed]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+}

@@ -1,0 +1,237 @@
+//! The task's loop.
+//!
+//! One turn takes one batch of datagrams, lets due timers run, and sends what that brought about, so that neither a flood
+//! of datagrams nor a long queue starves the other or the failure detector's timers. While there is more to do, turns
+//! follow each other without asking the system what is ready; after [`TURNS`] of them other tasks have their turn.
+
+use std::{net::SocketAddr, pin::Pin, time::Duration};
+
+use gossiperl_overlay::{Event, Overlay, State, Transmit, View};
+use tokio::{
+    sync::{broadcast, mpsc},
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::{Clock, Command, Joining, Keeping, Report, Statistics};
+use crate::socket::{Buffers, Outgoing, Sent, Sockets};
+
+/// Turns before other tasks, and the commands, have theirs.
+const TURNS: usize = 16;
+/// Sends in one turn.
+const SENDS: usize = 256;
+
+/// Everything one overlay's task has.
+pub(super) struct Driver {
+    pub(super) overlay: Overlay,
+    pub(super) sockets: Sockets,
+    pub(super) buffers: Buffers,
+    /// Datagrams being sent.
+    pub(super) out: Vec<u8>,
+    /// What `out` holds while the system's buffer is full.
+    pub(super) blocked: Option<Transmit>,
+    pub(super) clock: Clock,
+    pub(super) joining: Joining,
+    pub(super) keeping: Keeping,
+    pub(super) report: Report,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) events: broadcast::Sender<Event>,
+    /// Whether nothing waited to be sent at the end of the last turn.
+    pub(super) sent_all: bool,
+    /// Set once the overlay is being left.
+    pub(super) leave_by: Option<Instant>,
+    /// Where the members were then, to be kept.
+    pub(super) last_known: Vec<SocketAddr>,
+}
+
+impl Driver {
+    /// Drives the overlay until it is left.
+    pub(super) async fn run(mut self) {
+        let doors = self.joining.begin();
+        self.join(&doors);
+        let sleep = sleep_until(Instant::now());
+        tokio::pin!(sleep);
+        loop {
+            let more = (0..TURNS).all(|_| self.turn());
+            let now = Instant::now();
+            self.handle_timeouts(now).await;
+            if self.is_done(now) {
+                break;
+            }
+            if more {
+                tokio::task::yield_now().await;
+            }
+            self.wait(sleep.as_mut(), more.then_some(now)).await;
+        }
+        self.keeping.finish(std::mem::take(&mut self.last_known)).await;
+        tracing::info!(overlay = %self.report.overlay(), "left");
+    }
+
+    /// One turn; true when there may be more to do at once.
+    fn turn(&mut self) -> bool {
+        if let Some(second) = self.clock.new_second() {
+            self.overlay.set_unix_time(second);
+        }
+        let now = self.clock.now();
+        let Driver { overlay, sockets, buffers, .. } = self;
+        let received =
+            sockets.receive(buffers, |from, datagram| overlay.handle_datagram(now, from, datagram));
+        self.handle_refusals();
+        if self.overlay.poll_timeout().is_some_and(|at| at <= now) {
+            self.overlay.handle_timeout(now);
+        }
+        let more = !self.transmit();
+        self.sent_all = !more && self.blocked.is_none();
+        self.handle_refusals();
+        self.handle_events();
+        received || more
+    }
+
+    /// Sends until nothing waits. False: there is more, but others come first.
+    fn transmit(&mut self) -> bool {
+        for _ in 0..SENDS {
+            let transmit = match self.blocked.take() {
+                Some(transmit) => transmit,
+                None => match self.overlay.poll_transmit(self.clock.now(), &mut self.out) {
+                    Some(transmit) => transmit,
+                    None => return true,
+                },
+            };
+            let contents = self.out.get(..transmit.len).unwrap_or_default();
+            let outgoing = Outgoing { destination: transmit.destination, contents, segment_size: None };
+            if self.sockets.send(outgoing) == Sent::Blocked {
+                self.blocked = Some(transmit);
+                // Woken when the system can take it; meanwhile datagrams are received.
+                return true;
+            }
+        }
+        false
+    }
+
+    fn handle_refusals(&mut self) {
+        while let Some(address) = self.sockets.pop_refused() {
+            self.overlay.handle_unreachable(self.clock.now(), address);
+        }
+    }
+
+    fn handle_events(&mut self) {
+        while let Some(event) = self.overlay.poll_event() {
+            self.report.event(&event);
+            if matches!(&event, Event::Member(_, view) if !view.client) {
+                self.keeping.changed();
+            }
+            // Nobody listening is no error.
+            let _ = self.events.send(event);
+        }
+    }
+
+    /// What is due at the driver's own pace.
+    async fn handle_timeouts(&mut self, now: Instant) {
+        self.joining.handle_timeout(now);
+        self.report.handle_timeout(now, &self.overlay.stats());
+        if self.leave_by.is_none() {
+            let overlay = &self.overlay;
+            self.keeping.handle_timeout(now, || known_addresses(overlay)).await;
+        }
+    }
+
+    /// Sleeps until a datagram, a timer, a command or an answer comes; at most one of them is dealt with. With `at_most`
+    /// it is only looked whether one is there.
+    async fn wait(&mut self, mut sleep: Pin<&mut Sleep>, at_most: Option<Instant>) {
+        let deadline = at_most.unwrap_or_else(|| self.deadline());
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        let Driver { sockets, joining, commands, blocked, .. } = self;
+        let blocked = blocked.as_ref().map(|transmit| transmit.destination);
+        let woken = tokio::select! {
+            ready = sockets.ready(blocked) => Woken::Sockets(ready),
+            () = sleep => Woken::Timer,
+            command = commands.recv() => Woken::Command(command),
+            doors = joining.answer() => Woken::Doors(doors),
+        };
+        match woken {
+            Woken::Timer | Woken::Sockets(Ok(())) => {}
+            Woken::Sockets(Err(error)) => {
+                // Only a runtime that is ending has this to say; without a pause it would be said in a circle.
+                tracing::error!(overlay = %self.report.overlay(), %error, "the sockets cannot be waited for");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Woken::Command(command) => self.handle_command(command),
+            Woken::Doors(doors) => {
+                self.join(&doors);
+                let alone = self.is_alone();
+                self.joining.attempted(Instant::now(), alone);
+            }
+        }
+    }
+
+    /// The earliest of all timers; in an hour when there is none.
+    fn deadline(&self) -> Instant {
+        let timers = [
+            self.overlay.poll_timeout().map(|time| self.clock.instant(time)),
+            self.joining.deadline(),
+            self.keeping.deadline().filter(|_| self.leave_by.is_none()),
+            self.report.deadline(&self.overlay.stats()),
+            self.leave_by,
+        ];
+        let hour = || Instant::now() + Duration::from_secs(3_600);
+        timers.into_iter().flatten().min().unwrap_or_else(hour)
+    }
+
+    /// `None`: every handle is gone, which means the same as being told to leave.
+    fn handle_command(&mut self, command: Option<Command>) {
+        match command {
+            // Who asked may have stopped waiting.
+            Some(Command::Members(answer)) => {
+                let _ = answer.send(self.overlay.members());
+            }
+            Some(Command::Statistics(answer)) => {
+                let statistics = Statistics { overlay: self.overlay.stats(), sockets: self.sockets.counts };
+                let _ = answer.send(statistics);
+            }
+            Some(Command::Leave(within)) => self.leave(Instant::now() + within),
+            None => self.leave(Instant::now()),
+        }
+    }
+
+    fn leave(&mut self, by: Instant) {
+        if self.leave_by.is_none() {
+            self.joining.end();
+            self.last_known = known_addresses(&self.overlay);
+            self.overlay.leave(self.clock.now());
+            self.sent_all = false;
+        }
+        self.leave_by = Some(self.leave_by.map_or(by, |earlier| earlier.min(by)));
+    }
+
+    fn is_done(&self, now: Instant) -> bool {
+        self.leave_by.is_some_and(|by| self.sent_all || by <= now)
+    }
+
+    /// Knocks at these doors. (The overlay serves this host alone so far: it takes them with its members.)
+    fn join(&mut self, doors: &[SocketAddr]) {
+        tracing::debug!(overlay = %self.report.overlay(), ?doors, "joining");
+    }
+
+    /// Whether no other daemon is reachable.
+    fn is_alone(&self) -> bool {
+        !other_daemons(&self.overlay).any(|member| member.state == State::Reachable)
+    }
+}
+
+enum Woken {
+    Sockets(std::io::Result<()>),
+    Timer,
+    Command(Option<Command>),
+    Doors(Vec<SocketAddr>),
+}
+
+/// All daemons known but ourselves, who come first.
+fn other_daemons(overlay: &Overlay) -> impl Iterator<Item = View> {
+    overlay.members().into_iter().skip(1).filter(|member| !member.client)
+}
+
+/// Where the others are, who may still be there after a restart.
+fn known_addresses(overlay: &Overlay) -> Vec<SocketAddr> {
+    other_daemons(overlay).filter(|member| member.state != State::Left).map(|member| member.address).collect()
+}

@@ -1,0 +1,122 @@
+//! Serves every overlay of a configuration until told to stop.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::{JoinError, JoinSet},
+};
+
+use crate::{
+    config::Settings,
+    driver::{self, Handle},
+    lookup::Lookup,
+};
+
+/// Longest time for leaving all overlays in order.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// Overlays that run.
+pub struct Service {
+    handles: Vec<Handle>,
+    tasks: JoinSet<Result<(), JoinError>>,
+}
+
+impl Service {
+    /// Starts every overlay, or none: where one cannot start, those before it are left again. Needs a tokio runtime.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Service> {
+        let mut service = Service { handles: Vec::new(), tasks: JoinSet::new() };
+        for overlay in &settings.overlays {
+            let started = driver::start(overlay, &settings.data_dir, Lookup::default())
+                .with_context(|| format!("overlay {:?} cannot start", overlay.name));
+            match started {
+                Ok((handle, task)) => {
+                    service.handles.push(handle);
+                    service.tasks.spawn(task);
+                }
+                Err(error) => {
+                    service.leave().await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(service)
+    }
+
+    /// The overlays.
+    pub fn handles(&self) -> &[Handle] {
+        &self.handles
+    }
+
+    /// Leaves all overlays in order, at the same time, in bounded time.
+    pub async fn leave(mut self) {
+        for handle in &self.handles {
+            // One that ended is left already.
+            let _ = handle.leave(LEAVING).await;
+        }
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Waits for an overlay's task to fail, which only a defect brings about; for ever without overlays.
+    async fn failure(&mut self) -> anyhow::Error {
+        loop {
+            match self.tasks.join_next().await {
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error)) | Err(error)) => return anyhow::Error::new(error),
+                None => std::future::pending().await,
+            }
+        }
+    }
+}
+
+/// Signals of the system, listened to from here on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens. Needs a tokio runtime.
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for a signal to stop.
+    async fn stop(&mut self) -> &'static str {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP: reloading is not supported yet; restart gossiperld to apply a new configuration");
+                }
+            }
+        }
+    }
+}
+
+/// Serves until a signal to stop, then leaves all overlays; a second signal ends at once.
+pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::new().context("cannot listen to signals")?;
+    let mut service = Service::start(settings).await?;
+    tracing::info!(overlays = settings.overlays.len(), "started");
+    let signal = tokio::select! {
+        signal = signals.stop() => signal,
+        error = service.failure() => {
+            service.leave().await;
+            return Err(error.context("an overlay failed; this is a defect of gossiperld, please report it"));
+        }
+    };
+    tracing::info!(signal, "leaving");
+    tokio::select! {
+        () = service.leave() => tracing::info!("stopped"),
+        signal = signals.stop() => tracing::warn!(signal, "stopped without leaving all overlays"),
+    }
+    Ok(())
+}
