@@ -169,16 +169,15 @@ impl Legacy {
         Some(to)
     }
 
+    /// A timer that is set already stands: what is due first comes later and later, so that it fires early at worst.
     fn set_timer(&mut self, client: ClientId) {
         let Some(held) = self.subscribers.get_mut(&client) else { return };
-        let Some(wanted) = held.queue.next_due().filter(|_| held.state != State::Unreachable) else { return };
-        if held.timer.is_some_and(|set| set <= wanted) {
-            return;
+        let wanted =
+            held.queue.next_due().filter(|_| held.state != State::Unreachable && held.timer.is_none());
+        if let Some(at) = wanted {
+            held.timer = Some(at);
+            self.timers.insert((at, client));
         }
-        if let Some(old) = held.timer.replace(wanted) {
-            self.timers.remove(&(old, client));
-        }
-        self.timers.insert((wanted, client));
     }
 }
 

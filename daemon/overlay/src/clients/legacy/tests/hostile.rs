@@ -138,7 +138,11 @@ fn check(daemon: &Daemon) {
     let legacy = &daemon.legacy;
     assert!(daemon.registry.iter().count() <= CLIENTS);
     assert!(legacy.subscribers.keys().all(|client| daemon.registry.get(*client).is_some()));
-    assert!(legacy.timers.len() <= CLIENTS && legacy.dirty.len() <= 2 * CLIENTS);
+    assert!(legacy.dirty.len() <= CLIENTS);
+    let set = |(at, client): &(Time, ClientId)| {
+        legacy.subscribers.get(client).is_some_and(|held| held.timer == Some(*at))
+    };
+    assert!(legacy.timers.iter().all(set), "no timer outlives its purpose");
     for (client, held) in &legacy.subscribers {
         assert!(held.queue.len() <= FRAMES);
         assert!(legacy.subscriptions(*client).count() <= SUBSCRIPTIONS);

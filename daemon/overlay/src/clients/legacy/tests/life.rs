@@ -267,3 +267,17 @@ fn a_name_that_comes_back_in_protocol_2_ends_the_session_of_protocol_1() {
     daemon.subscribe(40_000, "a", &["t"]);
     assert_eq!(only(daemon.sent()).error().0, code::NOT_REGISTERED);
 }
+
+#[test]
+fn requests_and_acknowledgements_are_signs_of_life_too() {
+    let mut daemon = Daemon::new(&config());
+    daemon.alive(40_000, "a");
+    daemon.pass(15);
+    daemon.subscribe(40_000, "a", &["t"]);
+    daemon.pass(15);
+    daemon.acknowledge(40_000, "a", "s", "whatever");
+    daemon.pass(15);
+    daemon.unsubscribe(40_000, "a", &["t"]);
+    daemon.pass(15);
+    assert_eq!(daemon.changes(), [Change::In]);
+}

@@ -186,3 +186,24 @@ fn event_types_need_not_be_utf_8() {
     let ack = subscribe_ack(&sent);
     assert_eq!((ack.reply_id, ack.event_types), (&[0xc0][..], vec![name]));
 }
+
+#[test]
+fn events_are_not_sent_to_clients_that_are_unreachable() {
+    let mut daemon = Daemon::new(&config());
+    daemon.subscriber(40_000, "a", &["member_drop"]);
+    daemon.registry.handle_unreachable(daemon.now, local(40_000));
+    daemon.follow();
+    daemon.legacy.announce(Change::Drop, b"x");
+    assert!(daemon.sent().is_empty());
+}
+
+#[test]
+fn types_too_long_to_be_subscribed_to_are_left_out_of_an_acknowledgement() {
+    let mut daemon = Daemon::new(&config());
+    daemon.alive(40_000, "a");
+    daemon.sent();
+    daemon.unsubscribe(40_000, "a", &[&"x".repeat(2_000), "t"]);
+    let sent = only(daemon.sent());
+    let AnyDigest::UnsubscribeAck(ack) = sent.digest() else { panic!("{sent:?}") };
+    assert_eq!(ack.event_types, [b"t"]);
+}
