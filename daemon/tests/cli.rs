@@ -100,3 +100,49 @@ fn completions_are_made_for_every_shell() {
         assert!(told.contains("keygen") && told.contains("completions"), "{shell}");
     }
 }
+
+#[test]
+fn commands_that_need_a_daemon_say_what_to_give() {
+    let (code, _, errors) = run(GOSSIPERL, &["members"]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("--config") && errors.contains("--port"), "{errors}");
+    let (code, _, errors) = run(GOSSIPERL, &["members", "--port", "7"]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("--key-file") && errors.contains("GOSSIPERL_KEY"), "{errors}");
+    let (_, _, errors) = run(GOSSIPERL, &["members", "--port", "7", "--key-file", "/nonexistent/key"]);
+    assert!(errors.contains("cannot read /nonexistent/key"), "{errors}");
+}
+
+#[test]
+fn the_overlay_must_be_named_when_there_are_several() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let overlay = |name: &str, ip: &str| {
+        format!(
+            "[overlays.{name}]\nip = \"{ip}\"\nport = 7\nsymmetric_key = \"0123456789abcdef\"\nracks = {{ default = [] }}\n"
+        )
+    };
+    let file = written(folder.path(), &(overlay("one", "127.0.0.2") + &overlay("two", "127.0.0.3")));
+    let (code, _, errors) = run(GOSSIPERL, &["members", "--config", &file]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("--overlay NAME, one of: one, two"), "{errors}");
+    let (_, _, errors) = run(GOSSIPERL, &["members", "--config", &file, "--overlay", "three"]);
+    assert!(errors.contains("no overlay \"three\"") && errors.contains("one, two"), "{errors}");
+}
+
+#[test]
+fn wrong_values_of_options_are_refused_before_anything_is_sent() {
+    for arguments in [
+        &["publish", "t", "p", "--lines"][..],
+        &["publish", "t", "--field", "1=2"],
+        &["publish", "t", "p", "--within", "soon"],
+        &["subscribe"],
+        &["subscribe", "t", "--count", "0"],
+        &["bench", "pub", "t", "--size", "7"],
+        &["bench", "pub", "t", "--size", "60001"],
+        &["members", "--port", "0"],
+        &["members", "--overlay", "x"],
+    ] {
+        let (code, _, errors) = run(GOSSIPERL, arguments);
+        assert_eq!(code, 2, "{arguments:?}: {errors}");
+    }
+}

@@ -1,7 +1,13 @@
 //! `gossiperl`, the command people use.
 
+mod bench;
 mod check;
 mod connection;
+mod members;
+mod output;
+mod publish;
+mod reach;
+mod session;
 
 use std::{io::Write, path::PathBuf, process::ExitCode};
 
@@ -30,6 +36,16 @@ enum Command {
         /// The file.
         config: PathBuf,
     },
+    /// Show who is in the overlay.
+    Members(members::Members),
+    /// Publish a message and wait until the daemon has taken responsibility for it.
+    Publish(publish::Publish),
+    /// Print messages as they come, until interrupted.
+    Subscribe(publish::Subscribe),
+    /// Measure how quickly messages get to the daemon, and to other hosts and back.
+    Reach(reach::Reach),
+    /// Measure messages a second and latency.
+    Bench(bench::Bench),
     /// Print completions for a shell: `gossiperl completions bash > /etc/bash_completion.d/gossiperl`.
     Completions {
         /// The shell.
@@ -46,6 +62,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Keygen => Ok(writeln!(std::io::stdout(), "{}", random::key()?)?),
         Command::Check { config } => check::run(&config),
+        Command::Members(command) => command.run(),
+        Command::Publish(command) => command.run(),
+        Command::Subscribe(command) => command.run(),
+        Command::Reach(command) => command.run(),
+        Command::Bench(command) => command.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gossiperl", &mut text);

@@ -1,0 +1,108 @@
+//! `gossiperl members`: who is in the overlay, as the host's daemon sees it.
+
+use clap::Args;
+use gossiperl_client::{Client, Member, MemberKind, MemberState};
+use serde_json::{Value, json};
+
+use super::{Connection, output, session};
+
+/// Options of `members`.
+#[derive(Debug, Args)]
+pub(crate) struct Members {
+    /// Print JSON: one object {"members": […]}; with --watch one object a change after it
+    #[arg(long)]
+    json: bool,
+    /// Go on and print every change
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+impl Members {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        session::run(async {
+            let client = self.connection.connect().await?;
+            let result = self.show(&client).await;
+            client.close().await;
+            result
+        })
+    }
+
+    async fn show(&self, client: &Client) -> anyhow::Result<()> {
+        if !self.watch {
+            return self.print(session::answered(client.members()).await??, client);
+        }
+        let mut watch = session::answered(client.watch_members()).await??;
+        self.print(watch.current(), client)?;
+        while let Some(event) = watch.next().await {
+            if self.json {
+                let mut line = to_json(&event.member);
+                line["event"] = event.change.as_str().into();
+                output::line(line)?;
+            } else {
+                let address = event.member.address.map(|address| address.to_string()).unwrap_or_default();
+                let name = &event.member.name;
+                output::line(format_args!(
+                    "{}  {:18}  {name}  {address}",
+                    output::time_of_day(),
+                    event.change.as_str()
+                ))?;
+            }
+        }
+        anyhow::bail!("the connection to the daemon has ended")
+    }
+
+    /// Without ourselves, who are here only to look.
+    fn print(&self, mut members: Vec<Member>, client: &Client) -> anyhow::Result<()> {
+        members.retain(|member| member.name != *client.name());
+        members.sort_by_key(|member| (member.kind != MemberKind::Daemon, member.name.clone()));
+        if self.json {
+            let members: Vec<Value> = members.iter().map(to_json).collect();
+            return Ok(output::line(json!({ "members": members }))?);
+        }
+        let heading = ["NAME", "KIND", "STATE", "ADDRESS", "RACK", "HEARD"].map(str::to_owned).to_vec();
+        let row = |member: &Member| {
+            vec![
+                member.name.to_string(),
+                kind(member.kind).to_owned(),
+                state(member.state).to_owned(),
+                member.address.map(|address| address.to_string()).unwrap_or_default(),
+                member.rack.as_ref().map(ToString::to_string).unwrap_or_default(),
+                output::ago(member.heartbeat),
+            ]
+        };
+        let rows: Vec<Vec<String>> = std::iter::once(heading).chain(members.iter().map(row)).collect();
+        Ok(output::table(&rows)?)
+    }
+}
+
+fn to_json(member: &Member) -> Value {
+    json!({
+        "name": member.name.to_string(),
+        "kind": kind(member.kind),
+        "state": state(member.state),
+        "address": member.address.map(|address| address.to_string()),
+        "rack": member.rack.as_ref().map(ToString::to_string),
+        "heartbeat": member.heartbeat,
+    })
+}
+
+pub(crate) fn kind(kind: MemberKind) -> &'static str {
+    match kind {
+        MemberKind::Daemon => "daemon",
+        MemberKind::Client => "client",
+        _ => "-",
+    }
+}
+
+/// The words of protocol 1's REST interface.
+pub(crate) fn state(state: MemberState) -> &'static str {
+    match state {
+        MemberState::Reachable => "reachable",
+        MemberState::Quarantine => "quarantine",
+        MemberState::Unreachable => "unreachable",
+        MemberState::Left => "left",
+        _ => "-",
+    }
+}
