@@ -385,7 +385,7 @@ struct StateUpdate {
   2: required i64 after,
   3: required i64 upto,
   4: required list<Entry> entries,
-  /** Deletions up to this version may be missing here: it says nothing new to a receiver complete to less, which asks from 0. */
+  /** Deletions up to this version may be missing: a receiver complete to less has to ask from 0. */
   5: optional i64 floor,
   /** The sender holds the owner completely up to this version, where that is beyond `upto`: more pages follow on request. */
   6: optional i64 newest

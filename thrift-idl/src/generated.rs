@@ -3978,7 +3978,7 @@ pub struct StateUpdate {
   pub after: i64,
   pub upto: i64,
   pub entries: Vec<Entry>,
-  /// Deletions up to this version may be missing here: it says nothing new to a receiver complete to less, which asks from 0.
+  /// Deletions up to this version may be missing: a receiver complete to less has to ask from 0.
   pub floor: Option<i64>,
   /// The sender holds the owner completely up to this version, where that is beyond `upto`: more pages follow on request.
   pub newest: Option<i64>,

@@ -11,9 +11,9 @@
 //!   place: [`State::forget_member`] with the old generation.
 //! - In Ping and PingAck: [`State::root`]; from those that arrive: [`State::handle_root`]. Having joined through a daemon:
 //!   [`State::repair_with`] it, to be taught the whole table at once.
-//! - For frames 24 to 27 of a known sender: [`State::handle_frame`]; then give each of `learned` to the members, as a
-//!   MemberUpdate gossiped by the sender, and the outcome back through `set_member`, *before* the next
-//!   `poll_transmit`: entries are asked for only of owners that have been admitted.
+//! - For frames 24 to 27 of a known sender: [`State::handle_frame`]; then give each of `learned` to
+//!   [`Members::handle_repair`](crate::members::Members::handle_repair), and the outcome back through `set_member`,
+//!   *before* the next `poll_transmit`: entries are asked for only of owners that have been admitted.
 //! - Into gossip: [`State::fill_gossip`], with what room is left and the retransmit count that membership uses.
 //! - After anything: [`State::poll_change`] until `None`, for the index of subscriptions; [`State::poll_transmit`]
 //!   until `None`; [`State::poll_timeout`].
@@ -103,6 +103,16 @@ impl State {
     pub fn delete(&mut self, now: Time, key: &[u8]) -> bool {
         let update = self.store.delete(now, key);
         self.spread_own(now, update)
+    }
+
+    /// We go on under a newer generation, as if restarted: our entries are its now. [`State::set_member`] is to follow.
+    pub fn set_generation(&mut self, now: Time, generation: Salt) {
+        let before = self.store.own();
+        self.withdraw(now, &before);
+        self.eager.forget(&before);
+        for update in self.store.set_own(generation) {
+            self.eager.push(update);
+        }
     }
 
     /// What is known of a member now. False where it is one too many, and its entries will not be held.
@@ -242,7 +252,7 @@ impl State {
         let expected = self.repair.expects(&from, &update);
         let applied = self.store.apply(now, &update);
         if expected {
-            self.repair.handle_page(now, &update, applied, &self.store);
+            self.repair.handle_page(now, &update, applied, &mut self.store);
         }
         let owner = Salt::from_slice(&update.owner_generation);
         match (applied, owner) {

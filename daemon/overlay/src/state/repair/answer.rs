@@ -173,10 +173,11 @@ pub(in crate::state) fn is_present(member: &MemberUpdate) -> bool {
     matches!(member.liveness, Liveness::ALIVE | Liveness::SUSPECT)
 }
 
-/// Which of two claims about a name counts: the later run's, then the higher incarnation's, then the worse.
-fn rank(member: &MemberUpdate) -> (&[u8], i32, i32) {
-    let worse = if is_present(member) { Liveness::ALIVE } else { member.liveness };
-    (&member.generation, member.incarnation, worse.0)
+/// Which of two claims about a name counts, as the members module has it: the later run's; leaving is final; then the
+/// higher incarnation's; then failure.
+fn rank(member: &MemberUpdate) -> (&[u8], bool, i32, bool) {
+    let left = member.liveness == Liveness::LEFT;
+    (&member.generation, left, member.incarnation, member.liveness == Liveness::FAILED)
 }
 
 /// The generation of a member that can be passed on in a frame.

@@ -27,6 +27,12 @@ const WINDOW: usize = 96;
 /// A request without a page for so long is made again. A guess, well beyond a round trip across the world.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
+/// Once pages have come behind one that is missing, the request is made again after so long without another.
+const REORDERING: Duration = Duration::from_millis(100);
+
+/// Pages of one owner that wait for those before them, at most.
+const WAITING: usize = 2 * PAGES;
+
 /// Requests without success, at most.
 const TRIES: u8 = 4;
 
@@ -41,6 +47,8 @@ pub(super) struct Fetches {
     due: BTreeSet<(Time, Salt)>,
     asked: usize,
     by_peer: BTreeMap<Salt, usize>,
+    /// Pages of owners asked for that came before their turn: their entries are held, but complete nothing yet.
+    waiting: BTreeMap<Salt, Vec<StateUpdate>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,24 +102,51 @@ impl Fetches {
         now: Time,
         update: &StateUpdate,
         applied: Result<Applied, Refused>,
-        store: &Store,
+        store: &mut Store,
     ) {
         let Some(owner) = Salt::from_slice(&update.owner_generation) else { return };
         let Some(fetch) = self.fetches.get(&owner).copied() else { return };
         let Stage::Asked { from, pages, .. } = fetch.stage else { return };
-        let (Ok(applied), Some(ask_from)) = (applied, store.ask_from(&owner)) else {
-            return self.remove(&owner);
-        };
-        let last = update.newest.is_none() && store.complete_to(&owner) >= Some(update.upto);
-        if last || applied.refused > 0 {
+        let Ok(applied) = applied else { return self.remove(&owner) };
+        let mut newest = update.newest.unwrap_or(update.upto);
+        if applied.advanced {
+            newest = newest.max(self.join(now, &owner, store));
+        } else if Some(update.after) > store.ask_from(&owner) {
+            let waiting = self.waiting.entry(owner).or_default();
+            if waiting.len() < WAITING {
+                waiting.push(update.clone());
+            }
+        }
+        if store.complete_to(&owner) >= Some(newest) || applied.refused > 0 {
             return self.remove(&owner);
         }
         let tries = if applied.advanced { 0 } else { fetch.tries };
         let pages = pages + 1;
+        let in_order = !self.waiting.contains_key(&owner);
         // A sweep has begun, or the answer is at its end and there is more.
-        let again = ask_from < from || pages >= PAGES && applied.advanced;
-        let stage = if again { Stage::Queued } else { Stage::Asked { due: now + TIMEOUT, from, pages } };
-        self.insert(owner, Fetch { tries, stage, ..fetch });
+        let again = store.ask_from(&owner) < Some(from) || pages >= PAGES && applied.advanced && in_order;
+        let due = now + if in_order { TIMEOUT } else { REORDERING };
+        let stage = if again { Stage::Queued } else { Stage::Asked { due, from, pages } };
+        self.replace(owner, Fetch { tries, stage, ..fetch });
+    }
+
+    /// Applies pages whose turn has come. Returns the newest version their sender has.
+    fn join(&mut self, now: Time, owner: &Salt, store: &mut Store) -> i64 {
+        let Some(mut waiting) = self.waiting.remove(owner) else { return 0 };
+        let mut newest = 0;
+        let turn = |waiting: &[StateUpdate], store: &Store| {
+            waiting.iter().position(|page| Some(page.after) <= store.ask_from(owner))
+        };
+        while let Some(at) = turn(&waiting, store) {
+            let page = waiting.swap_remove(at);
+            newest = newest.max(page.newest.unwrap_or(page.upto));
+            // Its entries were taken already; what it completes may still be refused, and is then asked for again.
+            let _ = store.apply(now, &page);
+        }
+        if !waiting.is_empty() {
+            self.waiting.insert(*owner, waiting);
+        }
+        newest
     }
 
     /// Asks for as much as the window allows.
@@ -132,7 +167,10 @@ impl Fetches {
             }
             let wanted = OwnerVersion { owner_generation: owner.0.to_vec(), version: from };
             requests.entry(fetch.peer).or_default().push(wanted);
-            self.insert(owner, Fetch { stage: Stage::Asked { due: now + TIMEOUT, from, pages: 0 }, ..fetch });
+            self.replace(
+                owner,
+                Fetch { stage: Stage::Asked { due: now + TIMEOUT, from, pages: 0 }, ..fetch },
+            );
         }
         for (peer, wanted) in requests {
             outbox.ack_ack(peer, 0, Vec::new(), wanted);
@@ -152,7 +190,7 @@ impl Fetches {
             match fetch.filter(|fetch| fetch.tries < TRIES) {
                 Some(fetch) => {
                     let tries = fetch.tries + 1;
-                    self.insert(owner, Fetch { tries, stage: Stage::Queued, ..fetch });
+                    self.replace(owner, Fetch { tries, stage: Stage::Queued, ..fetch });
                 }
                 None => {
                     store.abandon_sweep(&owner);
@@ -182,9 +220,7 @@ impl Fetches {
         }
     }
 
-    /// Puts a fetch in the place of what was there.
     fn insert(&mut self, owner: Salt, fetch: Fetch) {
-        self.remove(&owner);
         match fetch.stage {
             Stage::Queued => drop(self.queued.insert(owner)),
             Stage::Gap(due) => drop(self.due.insert((due, owner))),
@@ -197,7 +233,19 @@ impl Fetches {
         self.fetches.insert(owner, fetch);
     }
 
+    /// Puts a fetch in the place of what was there.
+    fn replace(&mut self, owner: Salt, fetch: Fetch) {
+        self.take_out(&owner);
+        self.insert(owner, fetch);
+    }
+
+    /// The owner is not wanted any more.
     fn remove(&mut self, owner: &Salt) {
+        self.take_out(owner);
+        self.waiting.remove(owner);
+    }
+
+    fn take_out(&mut self, owner: &Salt) {
         let Some(fetch) = self.fetches.remove(owner) else { return };
         match fetch.stage {
             Stage::Queued => drop(self.queued.remove(owner)),

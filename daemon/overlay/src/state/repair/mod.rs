@@ -226,7 +226,7 @@ impl Repair {
         now: Time,
         page: &StateUpdate,
         applied: Result<Applied, Refused>,
-        store: &Store,
+        store: &mut Store,
     ) {
         self.fetches.page(now, page, applied, store);
     }

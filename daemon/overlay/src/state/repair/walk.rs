@@ -94,6 +94,7 @@ impl Walk {
             }
         }
         if !self.asked.is_empty() || fetching {
+            self.rest = None;
             return true;
         }
         if !self.taught || self.rounds >= ROUNDS {

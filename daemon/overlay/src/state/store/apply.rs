@@ -46,8 +46,7 @@ impl Store {
         }
         let known = self.owners.get(&owner).ok_or(Refused::Unknown)?;
         let floor = update.floor.unwrap_or(0);
-        // While sweeping, a key of a version that should be complete may still be missing.
-        let settled = if floor > known.complete_to { 0 } else { known.complete_to };
+        let settled = known.settled();
         let mut applied = Applied::default();
         let mut upto = update.upto;
         let mut versions = Vec::with_capacity(update.entries.len());
@@ -85,12 +84,10 @@ impl Store {
         Ok(applied)
     }
 
-    /// Whether an entry is no newer than what is known of its key; `settled`: up to there all that still counts is held.
+    /// Whether an entry is no newer than what is known of its key. Up to `settled` what counts was told already: what is
+    /// not held of that has been replaced.
     fn is_older(&self, owner: &Salt, entry: &Entry, settled: i64) -> bool {
-        match self.version_of(owner, &entry.key) {
-            Some(held) => held >= entry.version,
-            None => entry.version <= settled,
-        }
+        entry.version <= settled || self.version_of(owner, &entry.key) >= Some(entry.version)
     }
 
     fn take_entry(&mut self, now: Time, owner: &Salt, entry: &Entry) -> Taken {

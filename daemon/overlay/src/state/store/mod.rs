@@ -166,6 +166,23 @@ impl Store {
         Some(self.change(Key::new(&own, key), None, now))
     }
 
+    /// Our entries are those of another generation now, and those of the one before gone. Returns what to spread.
+    pub fn set_own(&mut self, own: Salt) -> Vec<StateUpdate> {
+        let before = self.own;
+        if before == own {
+            return Vec::new();
+        }
+        // Someone may have claimed this generation before it was ours.
+        self.forget(&own);
+        let entries: Vec<(Key, Arc<[u8]>)> =
+            self.entries(&before).map(|(key, value)| (key.clone(), value.clone())).collect();
+        self.own = own;
+        self.forget(&before);
+        self.owners.insert(own, Owner::default());
+        let renewed = entries.into_iter().map(|(key, value)| (Key::new(&own, &key), value));
+        renewed.map(|(key, value)| self.change(key, Some(value), Time::ZERO)).collect()
+    }
+
     /// From now on this owner's entries are taken. False where there are as many owners as there may be.
     pub fn admit(&mut self, owner: Salt) -> bool {
         if !self.owners.contains_key(&owner) && self.owners.len() > self.bounds.owners {
@@ -193,7 +210,7 @@ impl Store {
     }
 
     /// An owner's keys and values, in the order they were last changed.
-    pub fn entries(&self, owner: &Salt) -> impl Iterator<Item = (&Key, &Arc<[u8]>)> {
+    pub fn entries<'a>(&'a self, owner: &Salt) -> impl Iterator<Item = (&'a Key, &'a Arc<[u8]>)> + use<'a> {
         let range = (*owner, i64::MIN)..=(*owner, i64::MAX);
         self.by_version.range(range).filter_map(|(_, held)| Some((&held.key, held.live()?)))
     }
@@ -348,13 +365,10 @@ impl Store {
         }
     }
 
-    /// Beyond what is complete it does not count as dropped: what completes us will tell of it, or have the floor.
     fn drop_tombstone(&mut self, owner: &Salt, version: i64) {
         self.take(owner, version);
-        if let Some(owner) = self.owners.get_mut(owner)
-            && version <= owner.complete_to
-        {
-            owner.floor = owner.floor.max(version);
+        if let Some(owner) = self.owners.get_mut(owner) {
+            owner.drop_tombstone(version);
         }
     }
 

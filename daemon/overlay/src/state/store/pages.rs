@@ -24,7 +24,7 @@ impl Store {
             after,
             upto,
             entries,
-            floor: (known.floor > after).then_some(known.floor),
+            floor: (known.floor > 0).then_some(known.floor),
             newest: (known.complete_to > upto).then_some(known.complete_to),
         };
         if from < 0 || from >= known.complete_to {

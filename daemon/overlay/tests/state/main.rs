@@ -1,0 +1,19 @@
+//! Shared state from outside: stores, the hash tree, and whole networks of them in virtual time.
+//!
+//! Random tests print their seed when they fail; `GOSSIPERL_SEED=… cargo test` runs them with that one alone.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may fail loudly, its helpers too"
+)]
+
+mod copies;
+mod eager;
+mod network;
+mod newcomer;
+mod store;
+mod support;
+mod tree;
+mod world;
