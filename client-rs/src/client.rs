@@ -273,6 +273,11 @@ impl Drop for Handle {
     }
 }
 
+/// Whether the type is one of the daemon's own: changes of members, and the structs of protocol 1.
+pub(crate) fn is_reserved(event_type: &[u8]) -> bool {
+    MemberChange::from_event_type(event_type).is_some() || gossiperl_idl::digest::is_reserved(event_type)
+}
+
 /// The types without repetitions, if all of them are legal.
 fn checked_types(types: impl Iterator<Item = Name>) -> Result<Vec<Name>, SubscribeError> {
     let mut checked: Vec<Name> = Vec::new();
@@ -280,7 +285,7 @@ fn checked_types(types: impl Iterator<Item = Name>) -> Result<Vec<Name>, Subscri
         if !event_type.is_valid() {
             return Err(SubscribeError::BadType { len: event_type.len() });
         }
-        if MemberChange::from_event_type(&event_type).is_some() {
+        if is_reserved(&event_type) {
             return Err(SubscribeError::ReservedType { event_type });
         }
         checked.push(event_type);

@@ -110,6 +110,16 @@ impl MemberChange {
     pub fn from_event_type(event_type: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|change| change.as_str().as_bytes() == event_type)
     }
+
+    /// The state a member is in after the change.
+    pub(crate) const fn state(self) -> MemberState {
+        match self {
+            MemberChange::In | MemberChange::Rejoin => MemberState::Reachable,
+            MemberChange::Quarantine => MemberState::Quarantine,
+            MemberChange::Unreachable | MemberChange::Drop => MemberState::Unreachable,
+            MemberChange::Out => MemberState::Left,
+        }
+    }
 }
 
 impl fmt::Display for MemberChange {

@@ -40,7 +40,7 @@ pub enum Protocol {
     #[default]
     Sealed,
     /// Protocol 1 of 2014: for daemons that speak nothing else. One datagram a message, no replay protection,
-    /// payloads up to [`LEGACY_MAX_PAYLOAD`](crate::LEGACY_MAX_PAYLOAD) less the length of the event type.
+    /// payloads up to some 49,000 bytes, [`SlowPolicy::Wait`](crate::SlowPolicy) only.
     Legacy,
 }
 

@@ -13,8 +13,8 @@ use std::{
 use gossiperl_idl::message::MAX_PAYLOAD;
 
 use crate::{
-    MemberChange, Name, Protocol,
-    client::Handle,
+    Name, Protocol,
+    client::{Handle, is_reserved},
     error::{BusyReason, PublishError},
     session::legacy::max_payload,
     shared::{Full, Shared},
@@ -173,7 +173,7 @@ pub(crate) fn limit(protocol: Protocol, event_type: &Name) -> Result<usize, Publ
     if !event_type.is_valid() {
         return Err(PublishError::BadType { len: event_type.len() });
     }
-    if MemberChange::from_event_type(event_type).is_some() {
+    if is_reserved(event_type) {
         return Err(PublishError::ReservedType { event_type: event_type.clone() });
     }
     Ok(match protocol {

@@ -37,7 +37,7 @@ pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
     let socket_error = |source| ConnectError::Socket { address: options.address, source };
     let socket = Socket::connect(options.address).map_err(socket_error)?;
     let start = Instant::now();
-    let instance = (random() >> 1).max(1) as i64;
+    let instance = i64::from_ne_bytes(random()).saturating_abs().max(1);
     let shared = Arc::new(Shared::new(&options, instance));
     let session = match options.protocol {
         Protocol::Sealed => {
@@ -45,7 +45,7 @@ pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
                 name: options.name,
                 secret: options.secret,
                 keys: options.keys,
-                salt: Salt::new(unix_time().as_micros() as u64, random().max(1)),
+                salt: Salt::new(unix_time().as_micros() as u64, u64::from_ne_bytes(random()).max(1)),
                 instance,
                 receive_window: socket.receive_window(),
                 window: options.window,
@@ -58,6 +58,7 @@ pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
                 secret: options.secret,
                 keys: options.keys,
                 port: socket.local_port().map_err(socket_error)?,
+                unix_seconds: unix_time().as_secs() as i64,
                 seed: random(),
             };
             Session::Legacy(Box::new(legacy::Legacy::new(config, Time::ZERO)))
@@ -393,14 +394,15 @@ fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Eight random bytes of the system's.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
+/// Random bytes of the system's.
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     if SystemRandom::new().fill(&mut bytes).is_err() {
-        // Only uniqueness is lost with it, and the clock gives some.
-        return unix_time().as_nanos() as u64;
+        // What is left is unique, though it can be guessed.
+        let clock = unix_time().as_nanos().to_le_bytes();
+        bytes.iter_mut().zip(clock).for_each(|(byte, tick)| *byte = tick);
     }
-    u64::from_ne_bytes(bytes)
+    bytes
 }
 
 /// Batches read, and datagrams sent, before the other has its turn.
