@@ -62,6 +62,8 @@ pub(crate) struct Endpoint {
 pub(crate) struct Session {
     /// The client.
     pub(crate) client: ClientId,
+    /// Its name.
+    pub(crate) name: Box<[u8]>,
     /// Its publisher id.
     pub(crate) instance: i64,
     /// Newest sequence published.
@@ -78,9 +80,10 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session that has published up to `last_sequence`.
-    pub(crate) fn new(client: ClientId, instance: i64, last_sequence: i64) -> Self {
+    pub(crate) fn new(client: ClientId, name: &[u8], instance: i64, last_sequence: i64) -> Self {
         Session {
             client,
+            name: name.into(),
             instance,
             last_sequence,
             watches: false,

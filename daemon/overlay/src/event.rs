@@ -81,8 +81,18 @@ pub enum Event {
         /// Where the other one is.
         address: SocketAddr,
     },
-    /// The overlay took a newer salt than it was started with, since its clock had gone back.
-    NewGeneration(Salt),
+    /// A daemon refused to know us, with a code of [`gossiperl_idl::code`].
+    Refused {
+        /// Who.
+        by: SocketAddr,
+        /// Why.
+        code: i32,
+    },
+    /// Our name is known with a newer run than ours: the clock has gone back. The overlay is to be made anew with a salt above this one.
+    NewGenerationNeeded {
+        /// The newest salt known under our name.
+        above: Salt,
+    },
     /// A message was too large for a protocol-1 subscriber.
     Undeliverable {
         /// The subscriber.

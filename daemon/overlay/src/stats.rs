@@ -29,12 +29,18 @@ pub struct Stats {
     pub challenges_withheld: u64,
     /// Messages taken over from local publishers.
     pub published: u64,
+    /// Messages taken over from other daemons.
+    pub relayed: u64,
+    /// Messages put into another daemon's queue.
+    pub forwarded: u64,
     /// Messages put into a local subscriber's queue.
     pub fanned_out: u64,
     /// Messages acknowledged by local subscribers of protocol 2.
     pub delivered: u64,
     /// Messages nobody subscribes to.
     pub unheard: u64,
+    /// Subscriptions that the shared state had no room for: other daemons do not know them.
+    pub unannounced: u64,
     /// Publishes put off because a queue was full.
     pub held_back: u64,
     /// Publishes refused for good.

@@ -13,6 +13,8 @@ use crate::endpoint::EndpointId;
 pub(crate) enum Cause {
     /// Our queue towards this endpoint is filling.
     Queue(EndpointId),
+    /// The daemon there asked for it.
+    Remote(EndpointId),
 }
 
 #[derive(Default)]
@@ -64,6 +66,17 @@ impl Pressure {
         types.into_iter().filter_map(|event_type| self.lift(event_type, cause)).collect()
     }
 
+    /// `cause` is over, for one type.
+    pub(crate) fn relieve_type(&mut self, event_type: TypeId, cause: Cause) -> Option<Resumed> {
+        if let Some(types) = self.causes.get_mut(&cause) {
+            types.remove(&event_type);
+            if types.is_empty() {
+                self.causes.remove(&cause);
+            }
+        }
+        self.lift(event_type, cause)
+    }
+
     fn lift(&mut self, event_type: TypeId, cause: Cause) -> Option<Resumed> {
         let paused = self.paused.get_mut(&event_type)?;
         paused.causes.remove(&cause);
@@ -89,7 +102,11 @@ impl Pressure {
 
     /// Endpoints whose queues pause something.
     pub(crate) fn causing_endpoints(&self) -> Vec<EndpointId> {
-        self.causes.keys().map(|Cause::Queue(endpoint)| *endpoint).collect()
+        let queues = self.causes.keys().filter_map(|cause| match cause {
+            Cause::Queue(endpoint) => Some(*endpoint),
+            Cause::Remote(_) => None,
+        });
+        queues.collect()
     }
 
     /// The endpoint is gone, as publisher and as cause.
@@ -97,7 +114,9 @@ impl Pressure {
         for paused in self.paused.values_mut() {
             paused.told.remove(&endpoint);
         }
-        self.relieve(Cause::Queue(endpoint))
+        let mut resumed = self.relieve(Cause::Queue(endpoint));
+        resumed.extend(self.relieve(Cause::Remote(endpoint)));
+        resumed
     }
 }
 

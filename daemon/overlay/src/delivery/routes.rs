@@ -1,8 +1,8 @@
-//! The routing table: event type to local subscribers.
+//! The routing table: event type to local subscribers and to the daemons that have some.
 
 use std::collections::HashMap;
 
-use gossiperl_idl::generated::SlowPolicy;
+use gossiperl_idl::{Salt, generated::SlowPolicy};
 
 use crate::{clients::ClientId, endpoint::EndpointId};
 
@@ -19,16 +19,25 @@ pub(crate) struct Local {
     pub(crate) policy: SlowPolicy,
 }
 
+/// Another daemon with at least one subscriber.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Remote {
+    pub(crate) owner: Salt,
+    /// Its subscribers of the type.
+    subscribers: u32,
+}
+
 /// Where messages of one type go.
 #[derive(Default)]
 pub(crate) struct Route {
     name: Box<[u8]>,
     pub(crate) local: Vec<Local>,
+    pub(crate) remote: Vec<Remote>,
 }
 
 impl Route {
     fn is_empty(&self) -> bool {
-        self.local.is_empty()
+        self.local.is_empty() && self.remote.is_empty()
     }
 }
 
@@ -81,6 +90,31 @@ impl Routes {
     /// Whether the type has no subscriber any more.
     pub(crate) fn is_unused(&self, id: TypeId) -> bool {
         self.get(id).is_none_or(Route::is_empty)
+    }
+
+    /// One more subscriber at the daemon `owner`.
+    pub(crate) fn add_remote(&mut self, event_type: &[u8], owner: Salt) {
+        let id = self.intern(event_type);
+        let Some(route) = self.routes.get_mut(id.0 as usize) else { return };
+        match route.remote.iter_mut().find(|held| held.owner == owner) {
+            Some(held) => held.subscribers = held.subscribers.saturating_add(1),
+            None => route.remote.push(Remote { owner, subscribers: 1 }),
+        }
+    }
+
+    /// One subscriber less at the daemon `owner`; the type, where it has nobody any more.
+    pub(crate) fn remove_remote(&mut self, event_type: &[u8], owner: Salt) -> Option<TypeId> {
+        let id = self.find(event_type)?;
+        let route = self.routes.get_mut(id.0 as usize)?;
+        let at = route.remote.iter().position(|held| held.owner == owner)?;
+        match route.remote.get_mut(at) {
+            Some(held) if held.subscribers > 1 => held.subscribers -= 1,
+            _ => {
+                route.remote.remove(at);
+            }
+        }
+        self.release(id);
+        self.is_unused(id).then_some(id)
     }
 
     fn intern(&mut self, event_type: &[u8]) -> TypeId {

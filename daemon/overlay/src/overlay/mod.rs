@@ -1,5 +1,6 @@
 //! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
 
+mod daemons;
 mod members_of;
 mod publish;
 mod receive;
@@ -9,6 +10,7 @@ mod transmit;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,6 +27,8 @@ use crate::{
     delivery::{Cause, Pressure, Routes},
     endpoint::{EndpointId, Endpoints},
     event::{Event, View},
+    members::{Me, Members, Settings},
+    state::{State, store::Bounds},
 };
 
 pub use transmit::Transmit;
@@ -67,6 +71,14 @@ pub struct Overlay {
     /// Whose links are held until this queue has room.
     held: BTreeMap<Cause, BTreeSet<EndpointId>>,
     singles: VecDeque<Single>,
+    members: Members,
+    state: State,
+    /// The run of each member by name, as the shared state was told.
+    generations: BTreeMap<Arc<str>, Salt>,
+    /// Subscriptions of other daemons' clients that are in the routes.
+    remote_subscriptions: BTreeSet<(Salt, Box<[u8]>)>,
+    /// When changes of state go out next.
+    gossip_at: Option<Time>,
     events: VecDeque<Event>,
     stats: Stats,
     unix_seconds: i64,
@@ -80,12 +92,20 @@ struct Single {
     destination: SocketAddr,
     role: Role,
     receiver: u64,
+    /// A member: what room is left takes gossip.
+    gossip_to: Option<Salt>,
     frames: Vec<u8>,
 }
 
 impl Overlay {
-    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`.
-    pub fn new(config: Config, salt: Salt, now: Time, unix_seconds: i64) -> Result<Self, ConfigError> {
+    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`. `seed` decides every random choice.
+    pub fn new(
+        config: Config,
+        salt: Salt,
+        seed: u64,
+        now: Time,
+        unix_seconds: i64,
+    ) -> Result<Self, ConfigError> {
         let name_len = config.member_name.len();
         if name_len == 0 || name_len > sessions::NAME_LEN {
             return Err(ConfigError::MemberName(name_len));
@@ -93,6 +113,19 @@ impl Overlay {
         let datagrams = Datagrams::new(&config, salt).ok_or(ConfigError::Keys)?;
         let mut clients = Registry::new(&config);
         clients.set_unix_time(unix_seconds);
+        let settings = Settings {
+            detector: config.detector,
+            members: config.limits.members,
+            max_quarantined: config.max_quarantined,
+            drop_unreachable_after: config.drop_unreachable_after,
+        };
+        let me = Me {
+            name: config.member_name.clone(),
+            generation: salt,
+            address: SocketAddr::new(config.advertised.0, config.advertised.1),
+            rack: config.rack_name.clone(),
+        };
+        let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
             endpoints: Endpoints::default(),
@@ -102,6 +135,11 @@ impl Overlay {
             pressure: Pressure::default(),
             held: BTreeMap::new(),
             singles: VecDeque::new(),
+            members: Members::new(settings, me, seed, now),
+            state: State::new(salt, bounds),
+            generations: BTreeMap::new(),
+            remote_subscriptions: BTreeSet::new(),
+            gossip_at: None,
             events: VecDeque::new(),
             stats: Stats::default(),
             unix_seconds,
@@ -118,8 +156,15 @@ impl Overlay {
         self.clients.set_unix_time(unix_seconds);
     }
 
-    /// The system reported that nobody listens at this address: a client there is unreachable.
+    /// Addresses to join the overlay at; tried again, with backoff, until a daemon there is a member. A driver that looks names up calls this
+    /// again with what it finds.
+    pub fn join(&mut self, now: Time, addresses: &[SocketAddr]) {
+        self.members.join(now, addresses);
+    }
+
+    /// The system reported that nobody listens at this address: a client there is unreachable, a daemon is probed through others at once.
     pub fn handle_unreachable(&mut self, now: Time, address: SocketAddr) {
+        self.members.handle_unreachable(now, address);
         if self.clients.handle_unreachable(now, address).is_some() {
             self.follow_clients(now);
         }
@@ -127,10 +172,9 @@ impl Overlay {
 
     /// When [`Overlay::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at]
-            .into_iter()
-            .flatten()
-            .min()
+        let ours =
+            [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at, self.gossip_at];
+        ours.into_iter().chain([self.members.poll_timeout(), self.state.poll_timeout()]).flatten().min()
     }
 
     /// Time has passed.
@@ -141,6 +185,9 @@ impl Overlay {
             }
             self.endpoints.settle(now, id);
         }
+        self.members.handle_timeout(now);
+        self.state.handle_timeout(now);
+        self.gossip_state(now);
         self.clients.handle_timeout(now);
         self.follow_clients(now);
         if self.stalled_at.is_some_and(|at| at <= now) {
@@ -155,9 +202,15 @@ impl Overlay {
         self.events.pop_front()
     }
 
-    /// Ourselves first, then the local clients.
-    pub fn members(&self) -> Vec<View> {
+    /// Ourselves first, then the other daemons, then the local clients.
+    pub fn members(&self, now: Time) -> Vec<View> {
         let mut views = vec![members_of::own_view(&self.config, self.unix_seconds)];
+        let others = self.members.iter().filter(|(_, member)| *member.generation() != self.datagrams.salt());
+        views.extend(
+            others
+                .filter(|(_, member)| !member.is_forgotten())
+                .map(|(_, member)| self.daemon_view(now, member)),
+        );
         views.extend(self.clients.iter().map(|(_, client)| Registry::view(client)));
         views
     }
@@ -185,12 +238,24 @@ impl Overlay {
     /// Ends every session in order: the clients are told, nothing new is taken.
     pub fn leave(&mut self, now: Time) {
         self.leaving = true;
+        self.members.leave(now);
         for id in self.endpoints.ids() {
             if let Some(endpoint) = self.endpoints.get_mut(id) {
                 endpoint.push_frame(frame::GOODBYE, &[0]);
             }
             self.endpoints.settle(now, id);
         }
+    }
+
+    /// Whether our leaving has been told widely enough to stop.
+    pub fn is_left(&self) -> bool {
+        self.leaving && self.members.is_left()
+    }
+
+    /// Where the other daemons are, to join through when we start again.
+    pub fn known_addresses(&self) -> Vec<SocketAddr> {
+        let others = self.members.iter().filter(|(_, member)| *member.generation() != self.datagrams.salt());
+        others.filter(|(_, member)| member.liveness().is_live()).map(|(_, member)| member.address()).collect()
     }
 
     /// Turns the registry's notices into events, for the driver and for the clients that watch.
@@ -229,7 +294,8 @@ impl Overlay {
         };
         let mut frames = Vec::with_capacity(4);
         frame::put(frame::CHALLENGE, &[0], &mut frames);
-        self.push_single(Single { destination: to, role, receiver: header.salt.receiver_id(), frames });
+        let receiver = header.salt.receiver_id();
+        self.push_single(Single { destination: to, role, receiver, gossip_to: None, frames });
     }
 
     fn push_single(&mut self, single: Single) {

@@ -6,6 +6,7 @@
 
 use bytes::Bytes;
 use gossiperl_idl::{
+    Salt,
     codec::encode_compact,
     frame,
     generated::{Dropped, Pause, Resume, SlowPolicy},
@@ -18,18 +19,32 @@ use crate::{
     Limits,
     clients::ClientId,
     delivery::{Cause, Local, TypeId},
-    endpoint::{Endpoint, EndpointId},
+    endpoint::{Endpoint, EndpointId, Endpoints},
     event::Event,
 };
 
 /// A subscriber that pauses publishers and takes nothing for so long no longer holds them back.
 const STALLED_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Whose message it is: a local client's session.
+/// Whose message it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Source {
-    pub(super) endpoint: EndpointId,
-    pub(super) client: ClientId,
+pub(super) enum Source {
+    /// A local client's session.
+    Session(EndpointId, ClientId),
+    /// Another daemon, for a client of its own. Never forwarded again.
+    Daemon(EndpointId),
+}
+
+impl Source {
+    fn endpoint(self) -> EndpointId {
+        match self {
+            Source::Session(endpoint, _) | Source::Daemon(endpoint) => endpoint,
+        }
+    }
+
+    fn is(self, subscriber: ClientId) -> bool {
+        matches!(self, Source::Session(_, client) if client == subscriber)
+    }
 }
 
 impl Overlay {
@@ -42,21 +57,23 @@ impl Overlay {
         body: &[u8],
     ) -> Verdict {
         let Some(event_type) = self.routes.find(message.event_type) else {
-            self.stats.published += 1;
+            self.count_taken(source);
             self.stats.unheard += 1;
             return Verdict::Taken;
         };
+        self.prepare_links(now, event_type, source);
         if let Some(full) = self.full_queue(event_type, source, body.len()) {
             self.stats.held_back += 1;
-            self.held.entry(full).or_default().insert(source.endpoint);
-            self.tell_paused(event_type, source.endpoint);
+            self.held.entry(full).or_default().insert(source.endpoint());
+            self.tell_paused(event_type, source.endpoint());
             return Verdict::Hold;
         }
         let shared = Bytes::copy_from_slice(body);
         self.fan_out(now, event_type, source, &shared);
-        self.stats.published += 1;
+        self.forward(now, event_type, source, &shared);
+        self.count_taken(source);
         if self.pressure.is_paused(event_type) {
-            self.tell_paused(event_type, source.endpoint);
+            self.tell_paused(event_type, source.endpoint());
             self.watch_stalled(now);
         }
         Verdict::Taken
@@ -65,20 +82,92 @@ impl Overlay {
     /// A queue that may not drop and has no room for the message.
     fn full_queue(&self, event_type: TypeId, source: Source, len: usize) -> Option<Cause> {
         let route = self.routes.get(event_type)?;
-        let mine = source.client;
-        for local in route.local.iter().filter(|local| local.client != mine) {
+        for local in route.local.iter().filter(|local| !source.is(local.client)) {
             let Some(endpoint) = self.endpoints.get(local.endpoint) else { continue };
             if !may_drop(endpoint, local) && !has_room(endpoint, len) {
                 return Some(Cause::Queue(local.endpoint));
             }
         }
+        if matches!(source, Source::Daemon(_)) {
+            return None;
+        }
+        for remote in &route.remote {
+            let Some(id) = self.endpoints.find(&remote.owner) else { continue };
+            let Some(endpoint) = self.endpoints.get(id) else { continue };
+            if endpoint.reachable && !has_room(endpoint, len) {
+                return Some(Cause::Queue(id));
+            }
+        }
         None
     }
 
-    fn fan_out(&mut self, now: Time, event_type: TypeId, source: Source, body: &Bytes) {
-        let mine = source.client;
+    fn count_taken(&mut self, source: Source) {
+        match source {
+            Source::Session(..) => self.stats.published += 1,
+            Source::Daemon(_) => self.stats.relayed += 1,
+        }
+    }
+
+    /// Links to the daemons that have subscribers, where there are none yet.
+    fn prepare_links(&mut self, now: Time, event_type: TypeId, source: Source) {
+        if matches!(source, Source::Daemon(_)) {
+            return;
+        }
+        let missing = |endpoints: &Endpoints, owner: &Salt| {
+            endpoints
+                .find(owner)
+                .and_then(|id| endpoints.get(id))
+                .is_none_or(|endpoint| endpoint.link.is_none())
+        };
         let Some(route) = self.routes.get(event_type) else { return };
-        for local in route.local.iter().filter(|local| local.client != mine) {
+        let owners = route.remote.iter().map(|remote| remote.owner);
+        let owners: Vec<Salt> = owners.filter(|owner| missing(&self.endpoints, owner)).collect();
+        for owner in owners {
+            let Some(id) = self.daemon_endpoint(now, &owner) else { continue };
+            let Some(address) = self.endpoints.get(id).map(|endpoint| endpoint.address) else { continue };
+            let link = self.daemon_link(&address);
+            if let Some(endpoint) = self.endpoints.get_mut(id) {
+                endpoint.link.get_or_insert(link);
+            }
+        }
+    }
+
+    /// One copy to each daemon with subscribers. A message that came from a daemon goes no further.
+    fn forward(&mut self, now: Time, event_type: TypeId, source: Source, body: &Bytes) {
+        if matches!(source, Source::Daemon(_)) {
+            return;
+        }
+        let Some(route) = self.routes.get(event_type) else { return };
+        for remote in &route.remote {
+            let Some(id) = self.endpoints.find(&remote.owner) else { continue };
+            let Some(endpoint) = self.endpoints.get_mut(id).filter(|endpoint| endpoint.reachable) else {
+                continue;
+            };
+            let Some(link) = endpoint.link.as_deref_mut() else { continue };
+            if link.send(frame::MESSAGE, event_type.0, body.clone()).is_ok() {
+                self.stats.forwarded += 1;
+                if Level::of(link, &self.config.limits) == Level::More {
+                    self.pressure.pause(event_type, Cause::Queue(id));
+                }
+            }
+            self.endpoints.settle(now, id);
+        }
+    }
+
+    /// Another daemon asks us to stop, or to go on, sending it messages of a type.
+    pub(super) fn remote_pause(&mut self, now: Time, id: EndpointId, event_type: &str, pause: bool) {
+        let Some(event_type) = self.routes.find(event_type.as_bytes()) else { return };
+        if pause {
+            self.pressure.pause(event_type, Cause::Remote(id));
+        } else {
+            let resumed = self.pressure.relieve_type(event_type, Cause::Remote(id));
+            self.resume(now, resumed.into_iter().collect());
+        }
+    }
+
+    fn fan_out(&mut self, now: Time, event_type: TypeId, source: Source, body: &Bytes) {
+        let Some(route) = self.routes.get(event_type) else { return };
+        for local in route.local.iter().filter(|local| !source.is(local.client)) {
             let id = local.endpoint;
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let drops = may_drop(endpoint, local);

@@ -31,7 +31,8 @@ impl Overlay {
     fn handle_sealed(&mut self, now: Time, from: SocketAddr, header: Header, datagram: &mut [u8]) {
         let allowed = match header.role {
             Role::ClientToDaemon => is_local(&from),
-            Role::DaemonToDaemon | Role::DaemonToClient => false,
+            Role::DaemonToDaemon => header.salt != self.datagrams.salt(),
+            Role::DaemonToClient => false,
         };
         if !allowed {
             self.stats.foreign += 1;
@@ -58,7 +59,15 @@ impl Overlay {
             if header.receiver != 0 {
                 self.stats.misdirected += 1;
             }
+            if frames.first() == Some(&frame::CHALLENGE) {
+                return;
+            }
             self.challenge(now, from, &header);
+            return;
+        }
+        if header.role == Role::DaemonToDaemon {
+            self.handle_daemon_frames(now, from, &header, frames);
+            self.queue_members_datagrams(now);
             return;
         }
         match known {
@@ -184,7 +193,7 @@ impl Overlay {
         if message.sequence <= last_sequence {
             return Verdict::Taken;
         }
-        let verdict = self.publish(now, Source { endpoint: id, client }, &message, body);
+        let verdict = self.publish(now, Source::Session(id, client), &message, body);
         if verdict == Verdict::Taken
             && let Some(session) =
                 self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut())

@@ -15,7 +15,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, LinkConfig, Time};
 
-use super::{Overlay, Single, publish::encode_control, publish::lossy, transmit};
+use super::{Overlay, Single, daemons::subscription_key, publish::encode_control, publish::lossy, transmit};
 use crate::{
     clients::{ClientId, Protocol},
     delivery::Local,
@@ -154,7 +154,8 @@ impl Overlay {
         };
         let mut endpoint = Endpoint::new(header.salt, from, now);
         endpoint.link = Some(Box::new(Link::new(link, hello.receive_window.unsigned_abs())));
-        endpoint.session = Some(Box::new(Session::new(client, hello.instance, last_sequence)));
+        endpoint.session =
+            Some(Box::new(Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence)));
         let id = self.endpoints.insert(endpoint);
         self.endpoints.saw(id, header.counter);
         self.session_of.insert(client, id);
@@ -198,7 +199,7 @@ impl Overlay {
         }
         if let Some(session) = endpoint.session.as_deref() {
             for event_type in session.subscriptions.keys() {
-                self.remove_subscription(now, session.client, event_type);
+                self.remove_subscription(now, &session.name, session.client, event_type);
             }
         }
         let resumed = self.pressure.forget(id);
@@ -218,7 +219,7 @@ impl Overlay {
         match kind {
             frame::SUBSCRIBE => {
                 let Ok(subscribe) = decode_compact::<Subscribe>(body) else { return false };
-                self.handle_subscribe(id, client, &subscribe);
+                self.handle_subscribe(now, id, client, &subscribe);
             }
             frame::UNSUBSCRIBE => {
                 let Ok(unsubscribe) = decode_compact::<Unsubscribe>(body) else { return false };
@@ -229,7 +230,7 @@ impl Overlay {
             }
             frame::MEMBERS_REQUEST => {
                 let Ok(request) = decode_compact::<MembersRequest>(body) else { return false };
-                self.send_members(id, &request);
+                self.send_members(now, id, &request);
             }
             _ => {}
         }
@@ -237,7 +238,7 @@ impl Overlay {
     }
 
     /// All of the subscriptions, or none of them.
-    fn handle_subscribe(&mut self, id: EndpointId, client: ClientId, subscribe: &Subscribe) {
+    fn handle_subscribe(&mut self, now: Time, id: EndpointId, client: ClientId, subscribe: &Subscribe) {
         let Some(session) = self.endpoints.get(id).and_then(|endpoint| endpoint.session.as_deref()) else {
             return;
         };
@@ -264,8 +265,10 @@ impl Overlay {
             let event_type = one.event_type.as_bytes();
             self.routes.subscribe(event_type, Local { client, endpoint: id, policy });
             let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
-            if let Some(session) = session {
-                session.subscriptions.insert(event_type.into(), policy);
+            let fresh = session
+                .is_some_and(|session| session.subscriptions.insert(event_type.into(), policy).is_none());
+            if fresh {
+                self.announce_subscription(now, client, event_type);
             }
         }
         self.reply(id, subscribe.request, code::DONE, "");
@@ -275,17 +278,35 @@ impl Overlay {
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         let Some(session) = endpoint.session.as_deref_mut() else { return };
         if session.subscriptions.remove(event_type).is_some() {
-            self.remove_subscription(now, client, event_type);
+            let name = session.name.clone();
+            self.remove_subscription(now, &name, client, event_type);
         }
     }
 
-    /// Takes the subscription out of the routes.
-    pub(super) fn remove_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
+    /// Takes the subscription out of the routes and the shared state.
+    pub(super) fn remove_subscription(
+        &mut self,
+        now: Time,
+        name: &[u8],
+        client: ClientId,
+        event_type: &[u8],
+    ) {
         if let Some(id) = self.routes.unsubscribe(event_type, client)
             && self.routes.is_unused(id)
         {
             let resumed = self.pressure.close(id);
             self.resume(now, resumed.into_iter().collect());
+        }
+        self.state.delete(now, &subscription_key(event_type, name));
+    }
+
+    fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
+        if let Some(name) = self.clients.name(client) {
+            let key = subscription_key(event_type, name);
+            // Beyond the state's bounds other daemons do not learn of it; it stands for local publishers all the same.
+            if self.state.put(now, &key, &self.unix_seconds.to_be_bytes()).is_err() {
+                self.stats.unannounced += 1;
+            }
         }
     }
 
@@ -304,8 +325,8 @@ impl Overlay {
         }
     }
 
-    fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
-        let views: Vec<View> = self.members();
+    fn send_members(&mut self, now: Time, id: EndpointId, request: &MembersRequest) {
+        let views: Vec<View> = self.members(now);
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         if let Some(session) = endpoint.session.as_deref_mut() {
             session.watches = request.watch;
@@ -329,6 +350,7 @@ impl Overlay {
     ) {
         let mut frames = Vec::new();
         frame::put_with(kind, &mut frames, |out| encode_compact(answer, out));
-        self.push_single(Single { destination: to, role, receiver: header.salt.receiver_id(), frames });
+        let receiver = header.salt.receiver_id();
+        self.push_single(Single { destination: to, role, receiver, gossip_to: None, frames });
     }
 }

@@ -37,17 +37,26 @@ impl Overlay {
     /// Writes the next datagram into `out`, replacing what it held. `None`: nothing waits. To be called until then, after every input.
     pub fn poll_transmit(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Transmit> {
         out.clear();
-        let destination = self.transmit_single(out).or_else(|| self.transmit_endpoint(now, out))?;
+        self.queue_members_datagrams(now);
+        let destination = self.transmit_single(now, out).or_else(|| self.transmit_endpoint(now, out))?;
         self.stats.datagrams_sent += 1;
         self.stats.bytes_sent += out.len() as u64;
         Some(Transmit { destination, len: out.len() })
     }
 
     /// Datagrams to addresses that have no endpoint: challenges, first contact.
-    fn transmit_single(&mut self, out: &mut Vec<u8>) -> Option<SocketAddr> {
+    fn transmit_single(&mut self, now: Time, out: &mut Vec<u8>) -> Option<SocketAddr> {
         while let Some(single) = self.singles.pop_front() {
             let offset = self.datagrams.start(single.role, out);
+            let begin = out.len();
             out.extend_from_slice(&single.frames);
+            if let Some(to) = &single.gossip_to {
+                self.fill_gossip(now, to, out, PATH_LIMIT - TAG_LEN);
+            }
+            if out.len() == begin {
+                out.clear();
+                continue;
+            }
             if self.datagrams.finish(single.role, single.receiver, out, offset).is_ok() {
                 return Some(single.destination);
             }

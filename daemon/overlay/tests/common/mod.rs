@@ -258,7 +258,7 @@ pub struct Host {
 
 impl Host {
     pub fn new(config: Config, names: &[&str]) -> Self {
-        let overlay = Overlay::new(config, Salt::new(1, 99), Time::ZERO, 1_000).unwrap();
+        let overlay = Overlay::new(config, Salt::new(1, 99), 1, Time::ZERO, 1_000).unwrap();
         let clients =
             names.iter().enumerate().map(|(index, name)| Client::new(name, index as u64 + 1)).collect();
         Host { now: Time::ZERO, overlay, clients }

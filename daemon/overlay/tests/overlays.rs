@@ -1,0 +1,318 @@
+//! Whole overlays in virtual time: several daemons with clients of their own, on a network that delays and loses.
+
+mod common;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use common::{Client, Heard, KEY};
+use gossiperl_idl::{Salt, generated::SlowPolicy};
+use gossiperl_overlay::{Change, Config, Event, Overlay, State, Time};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A daemon, its host's clients, and whether it runs.
+struct Machine {
+    address: SocketAddr,
+    overlay: Overlay,
+    clients: Vec<Client>,
+    up: bool,
+}
+
+struct Network {
+    now: Time,
+    machines: Vec<Machine>,
+    /// In flight: arrival and a tie-breaker, then from, to, bytes.
+    flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    rng: ChaCha8Rng,
+    loss: f64,
+    count: u64,
+}
+
+fn seed() -> u64 {
+    let seed = std::env::var("GOSSIPERL_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    eprintln!("GOSSIPERL_SEED={seed}");
+    seed
+}
+
+fn overlay(index: usize, run: u64, seed: u64, now: Time, drop_after: u64) -> (SocketAddr, Overlay) {
+    let ip: IpAddr = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8 + 1).into();
+    let mut config = Config::new("test", &format!("daemon-{index}"), (ip, 6666), KEY);
+    config.drop_unreachable_after = Duration::from_secs(drop_after);
+    let salt = Salt::new(run, seed ^ (index as u64 + 1) << 32 ^ run | 1);
+    let overlay = Overlay::new(config, salt, seed + index as u64 + run, now, 1_000).unwrap();
+    (SocketAddr::new(ip, 6666), overlay)
+}
+
+impl Network {
+    fn new(count: usize, loss: f64, seed: u64) -> Self {
+        let machine = |index| {
+            let (address, overlay) = overlay(index, 1, seed, Time::ZERO, 180);
+            Machine { address, overlay, clients: Vec::new(), up: true }
+        };
+        let machines: Vec<Machine> = (0..count).map(machine).collect();
+        let rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut network = Network { now: Time::ZERO, machines, flight: BTreeMap::new(), rng, loss, count: 0 };
+        let first = network.machines[0].address;
+        for machine in &mut network.machines[1..] {
+            machine.overlay.join(Time::ZERO, &[first]);
+        }
+        network
+    }
+
+    fn connect(&mut self, machine: usize, name: &str) -> usize {
+        let number = 1 + machine as u64 * 100 + self.machines[machine].clients.len() as u64;
+        let mut client = Client::new(name, number);
+        client.hello();
+        self.machines[machine].clients.push(client);
+        self.machines[machine].clients.len() - 1
+    }
+
+    fn client(&mut self, machine: usize, client: usize) -> &mut Client {
+        &mut self.machines[machine].clients[client]
+    }
+
+    /// Everything that can be sent now is on its way; what stays on a host arrives at once.
+    fn settle(&mut self) {
+        let mut out = Vec::new();
+        for _ in 0..10_000 {
+            let mut quiet = true;
+            for index in 0..self.machines.len() {
+                let now = self.now;
+                let machine = &mut self.machines[index];
+                if !machine.up {
+                    continue;
+                }
+                for client in &mut machine.clients {
+                    while let Some(mut datagram) = client.transmit(now) {
+                        quiet = false;
+                        machine.overlay.handle_datagram(now, client.address, &mut datagram);
+                    }
+                }
+                while let Some(transmit) = machine.overlay.poll_transmit(now, &mut out) {
+                    quiet = false;
+                    if let Some(client) =
+                        machine.clients.iter_mut().find(|client| client.address == transmit.destination)
+                    {
+                        client.handle(now, &mut out[..transmit.len]);
+                        continue;
+                    }
+                    assert!(transmit.len <= 1_400, "between hosts");
+                    if self.rng.random_bool(self.loss) {
+                        continue;
+                    }
+                    self.count += 1;
+                    let arrival = now + Duration::from_micros(self.rng.random_range(500..1_500));
+                    let packet = (machine.address, transmit.destination, out[..transmit.len].to_vec());
+                    self.flight.insert((arrival, self.count), packet);
+                }
+            }
+            if quiet {
+                return;
+            }
+        }
+        panic!("datagrams go to and fro without an end");
+    }
+
+    fn run(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        loop {
+            self.settle();
+            let running = self.machines.iter().filter(|machine| machine.up);
+            let timers = running.flat_map(|machine| {
+                let clients = machine.clients.iter().filter_map(|client| client.link.poll_timeout());
+                clients.chain(machine.overlay.poll_timeout())
+            });
+            let arrival = self.flight.keys().next().map(|(at, _)| *at);
+            let Some(next) = timers.chain(arrival).min().filter(|next| *next <= end) else { break };
+            self.now = next.max(self.now + Duration::from_micros(1));
+            while let Some(entry) = self.flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
+                let (from, to, mut datagram) = entry.remove();
+                if let Some(machine) =
+                    self.machines.iter_mut().find(|machine| machine.address == to && machine.up)
+                {
+                    machine.overlay.handle_datagram(self.now, from, &mut datagram);
+                }
+            }
+            for machine in self.machines.iter_mut().filter(|machine| machine.up) {
+                machine.overlay.handle_timeout(self.now);
+                for client in &mut machine.clients {
+                    client.link.handle_timeout(self.now);
+                }
+            }
+        }
+        self.now = self.now.max(end);
+    }
+
+    fn reachable(&self, machine: usize) -> usize {
+        let views = self.machines[machine].overlay.members(self.now);
+        views.iter().filter(|view| !view.client && view.state == State::Reachable).count()
+    }
+
+    fn changes(&mut self, machine: usize, name: &str) -> Vec<Change> {
+        let overlay = &mut self.machines[machine].overlay;
+        std::iter::from_fn(|| overlay.poll_event())
+            .filter_map(|event| match event {
+                Event::Member(change, view) if view.name == name => Some(change),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+#[test]
+fn daemons_find_each_other_through_one_seed() {
+    let mut network = Network::new(8, 0.0, seed());
+    network.run(5 * SECOND);
+    for machine in 0..8 {
+        assert_eq!(network.reachable(machine), 8);
+    }
+}
+
+#[test]
+fn a_message_crosses_to_each_daemon_with_subscribers_once_and_reaches_every_subscriber() {
+    let mut network = Network::new(4, 0.0, seed());
+    let publisher = network.connect(0, "publisher");
+    let subscribers = [(0, "here"), (1, "one"), (1, "two"), (2, "three")]
+        .map(|(machine, name)| (machine, network.connect(machine, name)));
+    network.run(5 * SECOND);
+    for (machine, client) in subscribers {
+        network.client(machine, client).subscribe("news", SlowPolicy::WAIT);
+    }
+    network.run(5 * SECOND);
+    network.client(0, publisher).publish("news", b"\xffhello");
+    network.run(SECOND);
+    for (machine, client) in subscribers {
+        assert_eq!(network.client(machine, client).messages().collect::<Vec<_>>(), [b"\xffhello"]);
+    }
+    let forwarded: Vec<u64> =
+        network.machines.iter().map(|machine| machine.overlay.stats().forwarded).collect();
+    let relayed: Vec<u64> = network.machines.iter().map(|machine| machine.overlay.stats().relayed).collect();
+    assert_eq!((forwarded, relayed), (vec![2, 0, 0, 0], vec![0, 1, 1, 0]));
+    assert_eq!(network.client(0, publisher).link.queued_frames(), 0, "acknowledged");
+}
+
+#[test]
+fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
+    let mut network = Network::new(3, 0.0, seed());
+    let publisher = network.connect(0, "publisher");
+    let subscriber = network.connect(2, "subscriber");
+    network.run(3 * SECOND);
+    network.client(2, subscriber).subscribe("news", SlowPolicy::WAIT);
+    network.run(3 * SECOND);
+    network.client(2, subscriber).frame(gossiperl_idl::frame::GOODBYE, &[0]);
+    network.run(5 * SECOND);
+    network.client(0, publisher).publish("news", b"x");
+    network.run(SECOND);
+    let stats = network.machines[0].overlay.stats();
+    assert_eq!((stats.forwarded, stats.unheard), (0, 1));
+}
+
+#[test]
+fn everything_acknowledged_arrives_once_and_in_order_at_ten_and_thirty_percent_loss() {
+    for (round, loss) in [0.1, 0.3].into_iter().enumerate() {
+        let mut network = Network::new(3, loss, seed() + round as u64);
+        let publisher = network.connect(0, "publisher");
+        let subscribers = [(1, network.connect(1, "one")), (2, network.connect(2, "two"))];
+        network.run(20 * SECOND);
+        for (machine, client) in subscribers {
+            network.client(machine, client).subscribe("n", SlowPolicy::WAIT);
+        }
+        network.run(20 * SECOND);
+        let mut sent = 0u32;
+        while sent < 2_000 {
+            while sent < 2_000 && network.client(0, publisher).publish("n", &sent.to_be_bytes()) {
+                sent += 1;
+            }
+            network.run(SECOND / 100);
+        }
+        network.run(60 * SECOND);
+        assert_eq!(network.client(0, publisher).link.queued_frames(), 0, "all acknowledged");
+        for (machine, client) in subscribers {
+            let got: Vec<u32> = network
+                .client(machine, client)
+                .messages()
+                .map(|payload| u32::from_be_bytes(payload.try_into().unwrap()))
+                .collect();
+            assert_eq!(got, (0..2_000).collect::<Vec<_>>(), "at loss {loss}");
+        }
+    }
+}
+
+#[test]
+fn large_payloads_cross_between_hosts_in_pieces() {
+    let mut network = Network::new(2, 0.05, seed());
+    let publisher = network.connect(0, "publisher");
+    let subscriber = network.connect(1, "subscriber");
+    network.run(5 * SECOND);
+    network.client(1, subscriber).subscribe("big", SlowPolicy::WAIT);
+    network.run(5 * SECOND);
+    let payload: Vec<u8> = (0..60_000u32).map(|byte| byte as u8).collect();
+    for _ in 0..10 {
+        network.client(0, publisher).publish("big", &payload);
+    }
+    network.run(20 * SECOND);
+    let got: Vec<_> = network.client(1, subscriber).messages().collect();
+    assert_eq!(got, vec![payload.as_slice(); 10]);
+}
+
+#[test]
+fn a_crashed_daemon_is_found_out_by_all_and_given_up_and_a_restarted_one_rejoins() {
+    let mut network = Network::new(5, 0.0, seed());
+    network.run(5 * SECOND);
+    network.machines[3].up = false;
+    network.run(15 * SECOND);
+    for machine in [0, 1, 2, 4] {
+        let changes = network.changes(machine, "daemon-3");
+        assert_eq!(changes, [Change::In, Change::Quarantine, Change::Unreachable]);
+    }
+    let (_, restarted) = overlay(3, 2, seed(), network.now, 180);
+    let seeds = [network.machines[1].address];
+    network.machines[3].overlay = restarted;
+    network.machines[3].up = true;
+    let now = network.now;
+    network.machines[3].overlay.join(now, &seeds);
+    network.run(10 * SECOND);
+    for machine in [0, 1, 2, 4] {
+        assert_eq!(network.changes(machine, "daemon-3"), [Change::Rejoin]);
+    }
+    assert_eq!(network.reachable(3), 5);
+    network.machines[3].up = false;
+    network.run(200 * SECOND);
+    let expected = [Change::Quarantine, Change::Unreachable, Change::Drop, Change::Out];
+    assert_eq!(network.changes(0, "daemon-3"), expected);
+}
+
+#[test]
+fn a_leaving_daemon_is_out_at_once_and_its_clients_are_told() {
+    let mut network = Network::new(3, 0.0, seed());
+    let client = network.connect(2, "client");
+    network.run(5 * SECOND);
+    let now = network.now;
+    network.machines[2].overlay.leave(now);
+    network.run(5 * SECOND);
+    assert!(network.machines[2].overlay.is_left());
+    assert_eq!(network.client(2, client).heard.last(), Some(&Heard::Goodbye));
+    assert_eq!(network.changes(0, "daemon-2"), [Change::In, Change::Out]);
+}
+
+#[test]
+fn a_wrong_overlay_secret_keeps_a_daemon_out_and_is_only_counted() {
+    let mut network = Network::new(2, 0.0, seed());
+    let mut config = Config::new("test", "intruder", (Ipv4Addr::new(10, 0, 9, 9).into(), 6666), KEY);
+    config.secret = b"guess".to_vec().into();
+    let address = SocketAddr::new(config.advertised.0, 6666);
+    let mut intruder = Overlay::new(config, Salt::new(1, 77), 5, Time::ZERO, 1_000).unwrap();
+    let to = network.machines[0].address;
+    intruder.join(Time::ZERO, &[to]);
+    network.machines.push(Machine { address, overlay: intruder, clients: Vec::new(), up: true });
+    network.run(10 * SECOND);
+    assert_eq!(network.reachable(0), 2);
+    assert!(network.machines[0].overlay.stats().forged > 0);
+    assert_eq!(network.machines[2].overlay.stats().datagrams_received, 0, "never answered");
+}
