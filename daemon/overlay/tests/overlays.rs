@@ -1,5 +1,7 @@
 //! Whole overlays in virtual time: several daemons with clients of their own, on a network that delays and loses.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
 mod common;
 
 use std::{
@@ -44,8 +46,8 @@ fn overlay(index: usize, run: u64, seed: u64, now: Time, drop_after: u64) -> (So
     let ip: IpAddr = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8 + 1).into();
     let mut config = Config::new("test", &format!("daemon-{index}"), (ip, 6666), KEY);
     config.drop_unreachable_after = Duration::from_secs(drop_after);
-    let salt = Salt::new(run, seed ^ (index as u64 + 1) << 32 ^ run | 1);
-    let overlay = Overlay::new(config, salt, seed + index as u64 + run, now, 1_000).unwrap();
+    let salt = Salt::new(run, seed ^ ((index as u64 + 1) << 32) ^ (run << 56));
+    let overlay = Overlay::new(config, salt, now, 1_000).unwrap();
     (SocketAddr::new(ip, 6666), overlay)
 }
 
@@ -307,7 +309,7 @@ fn a_wrong_overlay_secret_keeps_a_daemon_out_and_is_only_counted() {
     let mut config = Config::new("test", "intruder", (Ipv4Addr::new(10, 0, 9, 9).into(), 6666), KEY);
     config.secret = b"guess".to_vec().into();
     let address = SocketAddr::new(config.advertised.0, 6666);
-    let mut intruder = Overlay::new(config, Salt::new(1, 77), 5, Time::ZERO, 1_000).unwrap();
+    let mut intruder = Overlay::new(config, Salt::new(1, 77), Time::ZERO, 1_000).unwrap();
     let to = network.machines[0].address;
     intruder.join(Time::ZERO, &[to]);
     network.machines.push(Machine { address, overlay: intruder, clients: Vec::new(), up: true });

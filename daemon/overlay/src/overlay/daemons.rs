@@ -63,19 +63,17 @@ impl Overlay {
 
     /// First contact, or a daemon that we do not know (any more): it is to introduce itself.
     fn handle_daemon_stranger(&mut self, now: Time, from: SocketAddr, header: &Header, frames: &[u8]) {
-        for (kind, body) in Frames::new(frames).flatten() {
-            match kind {
-                frame::CHALLENGE => self.members.handle_challenge(now, from, &header.salt),
-                frame::INTRODUCTION | frame::REFUSAL => match MembersFrame::read(kind, body) {
-                    Ok(Some(first)) => self.members.handle_frame(now, &header.salt, from, &first),
-                    _ => self.stats.malformed += 1,
-                },
-                _ => {
-                    self.stats.strangers += 1;
-                    self.challenge(now, from, header);
-                }
+        let Some(Ok((kind, body))) = Frames::new(frames).next() else { return };
+        match kind {
+            frame::CHALLENGE => self.members.handle_challenge(now, from, &header.salt),
+            frame::INTRODUCTION | frame::REFUSAL => match MembersFrame::read(kind, body) {
+                Ok(Some(first)) => self.members.handle_frame(now, &header.salt, from, &first),
+                _ => self.stats.malformed += 1,
+            },
+            _ => {
+                self.stats.strangers += 1;
+                self.challenge(now, from, header);
             }
-            return;
         }
     }
 
@@ -350,7 +348,7 @@ impl Overlay {
 
     /// Changes of state go round in gossip's own rhythm, where membership has nothing to say itself.
     pub(super) fn gossip_state(&mut self, now: Time) {
-        if !self.gossip_at.is_some_and(|at| at <= now) {
+        if self.gossip_at.is_none_or(|at| at > now) {
             return;
         }
         self.gossip_at = None;

@@ -98,14 +98,8 @@ struct Single {
 }
 
 impl Overlay {
-    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`. `seed` decides every random choice.
-    pub fn new(
-        config: Config,
-        salt: Salt,
-        seed: u64,
-        now: Time,
-        unix_seconds: i64,
-    ) -> Result<Self, ConfigError> {
+    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`. The salt's random half decides every random choice.
+    pub fn new(config: Config, salt: Salt, now: Time, unix_seconds: i64) -> Result<Self, ConfigError> {
         let name_len = config.member_name.len();
         if name_len == 0 || name_len > sessions::NAME_LEN {
             return Err(ConfigError::MemberName(name_len));
@@ -135,7 +129,7 @@ impl Overlay {
             pressure: Pressure::default(),
             held: BTreeMap::new(),
             singles: VecDeque::new(),
-            members: Members::new(settings, me, seed, now),
+            members: Members::new(settings, me, salt.receiver_id(), now),
             state: State::new(salt, bounds),
             generations: BTreeMap::new(),
             remote_subscriptions: BTreeSet::new(),
