@@ -152,7 +152,7 @@ impl Network {
     }
 
     fn reachable(&self, machine: usize) -> usize {
-        let views = self.machines[machine].overlay.members(self.now);
+        let views = self.machines[machine].overlay.members();
         views.iter().filter(|view| !view.client && view.state == State::Reachable).count()
     }
 

@@ -71,9 +71,13 @@ impl Report {
                 %overlay, %name, %address,
                 "another daemon lives under our name and we are refused there: give one of the two another member_name"
             ),
-            Event::NewGeneration(salt) => tracing::warn!(
-                %overlay, ?salt,
-                "the clock of this host has gone back since the last start; going on as if it had not"
+            Event::Refused { by, code } => tracing::error!(
+                %overlay, %by, code,
+                "a daemon refuses us: {}", gossiperl_idl::code::text(*code)
+            ),
+            Event::NewGenerationNeeded { above } => tracing::error!(
+                %overlay, ?above,
+                "the clock of this host has gone back since our last start, so others take us for an old run: set the clock, then restart"
             ),
             Event::Undeliverable { client, bytes } => tracing::warn!(
                 %overlay, %client, bytes,

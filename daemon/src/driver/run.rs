@@ -208,8 +208,9 @@ impl Driver {
         self.leave_by.is_some_and(|by| self.sent_all || by <= now)
     }
 
-    /// Knocks at these doors. (The overlay serves this host alone so far: it takes them with its members.)
+    /// Knocks at these doors.
     fn join(&mut self, doors: &[SocketAddr]) {
+        self.overlay.join(self.clock.now(), doors);
         tracing::debug!(overlay = %self.report.overlay(), ?doors, "joining");
     }
 

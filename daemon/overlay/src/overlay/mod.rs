@@ -82,6 +82,8 @@ pub struct Overlay {
     events: VecDeque<Event>,
     stats: Stats,
     unix_seconds: i64,
+    /// When we were last called.
+    now: Time,
     leaving: bool,
     challenges: RateLimit,
     stalled_at: Option<Time>,
@@ -137,6 +139,7 @@ impl Overlay {
             events: VecDeque::new(),
             stats: Stats::default(),
             unix_seconds,
+            now,
             leaving: false,
             challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
             stalled_at: None,
@@ -173,6 +176,7 @@ impl Overlay {
 
     /// Time has passed.
     pub fn handle_timeout(&mut self, now: Time) {
+        self.now = now;
         for id in self.endpoints.take_due(now) {
             if let Some(link) = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.as_deref_mut()) {
                 link.handle_timeout(now);
@@ -197,13 +201,13 @@ impl Overlay {
     }
 
     /// Ourselves first, then the other daemons, then the local clients.
-    pub fn members(&self, now: Time) -> Vec<View> {
+    pub fn members(&self) -> Vec<View> {
         let mut views = vec![members_of::own_view(&self.config, self.unix_seconds)];
         let others = self.members.iter().filter(|(_, member)| *member.generation() != self.datagrams.salt());
         views.extend(
             others
                 .filter(|(_, member)| !member.is_forgotten())
-                .map(|(_, member)| self.daemon_view(now, member)),
+                .map(|(_, member)| self.daemon_view(self.now, member)),
         );
         views.extend(self.clients.iter().map(|(_, client)| Registry::view(client)));
         views

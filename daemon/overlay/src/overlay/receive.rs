@@ -20,6 +20,7 @@ impl Overlay {
     /// Takes a datagram that came from `from`. Whatever it holds, this only changes state that its sender may change; what is wrong with
     /// it is counted in [`Stats`](crate::Stats). The bytes are decrypted in place.
     pub fn handle_datagram(&mut self, now: Time, from: SocketAddr, datagram: &mut [u8]) {
+        self.now = now;
         self.stats.datagrams_received += 1;
         self.stats.bytes_received += datagram.len() as u64;
         match Header::parse(datagram) {

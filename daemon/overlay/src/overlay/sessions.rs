@@ -230,7 +230,7 @@ impl Overlay {
             }
             frame::MEMBERS_REQUEST => {
                 let Ok(request) = decode_compact::<MembersRequest>(body) else { return false };
-                self.send_members(now, id, &request);
+                self.send_members(id, &request);
             }
             _ => {}
         }
@@ -325,8 +325,8 @@ impl Overlay {
         }
     }
 
-    fn send_members(&mut self, now: Time, id: EndpointId, request: &MembersRequest) {
-        let views: Vec<View> = self.members(now);
+    fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
+        let views: Vec<View> = self.members();
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         if let Some(session) = endpoint.session.as_deref_mut() {
             session.watches = request.watch;
