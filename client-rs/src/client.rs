@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use gossiperl_idl::custom::CustomDigest;
+
 use crate::{
     Event, Events, Member, MemberChange, MemberWatch, Name, Options, Publisher, Receipt, SlowPolicy,
     Subscription, driver,
@@ -191,6 +193,19 @@ impl Client {
         payload: impl AsRef<[u8]>,
     ) -> Result<(), PublishError> {
         self.publisher(event_type)?.publish(payload).await
+    }
+
+    /// As [`publish`](Self::publish), of typed fields. See [`Publisher::publish_digest`].
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub async fn publish_digest(
+        &self,
+        event_type: impl Into<Name>,
+        digest: &CustomDigest,
+    ) -> Result<(), PublishError> {
+        self.publisher(event_type)?.publish_digest(digest).await
     }
 
     /// Publishes one message now or not at all. See [`Publisher::try_send`].

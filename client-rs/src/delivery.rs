@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use gossiperl_idl::{BodyError, custom::CustomDigest};
 
 use crate::Name;
 
@@ -56,6 +57,15 @@ impl Delivery {
     pub fn into_payload(mut self) -> Bytes {
         let start = self.payload_start();
         self.bytes.split_off(start)
+    }
+
+    /// The payload read as a custom digest: typed fields with ids, which is what clients in other languages publish by convention.
+    ///
+    /// # Errors
+    ///
+    /// The payload is no such struct.
+    pub fn digest(&self) -> Result<CustomDigest, BodyError> {
+        CustomDigest::read(self.payload())
     }
 
     /// The message's id.

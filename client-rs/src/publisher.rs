@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use gossiperl_idl::message::MAX_PAYLOAD;
+use gossiperl_idl::{custom::CustomDigest, message::MAX_PAYLOAD};
 
 use crate::{
     Name, Protocol,
@@ -70,6 +70,35 @@ impl Publisher {
     pub async fn publish(&self, payload: impl AsRef<[u8]>) -> Result<(), PublishError> {
         let index = self.accept(payload.as_ref()).await?;
         Done { shared: &self.handle.shared, index }.await
+    }
+
+    /// As [`publish`](Self::publish), of typed fields.
+    ///
+    /// ```
+    /// # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/mod.rs"));
+    /// # fn main() { run(async {
+    /// # let daemon = Daemon::start().await;
+    /// # let (client, other) = (daemon.client("meter").await, daemon.client("other").await);
+    /// # let mut readings = other.subscribe(["reading"], Default::default()).await?;
+    /// use gossiperl_client::CustomDigest;
+    ///
+    /// let digest = CustomDigest::new().with(1, "boiler").with(2, 71.5).with(3, true);
+    /// client.publisher("reading")?.publish_digest(&digest).await?;
+    ///
+    /// # let delivery = readings.next().await.expect("open");
+    /// let digest = delivery.digest()?;
+    /// assert_eq!(digest.get::<&str>(1)?, "boiler");
+    /// assert_eq!(digest.get::<f64>(2)?, 71.5);
+    /// # Ok(()) }) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    pub async fn publish_digest(&self, digest: &CustomDigest) -> Result<(), PublishError> {
+        let mut payload = Vec::with_capacity(digest.encoded_len());
+        digest.write(&mut payload);
+        self.publish(payload).await
     }
 
     /// Hands over a message as soon as there is room, and does not wait for the acknowledgement. Whether it failed is told by
