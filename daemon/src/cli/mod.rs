@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod connection;
+mod demo;
 mod members;
 mod output;
 mod publish;
@@ -14,7 +15,7 @@ use std::{io::Write, path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{exit, random};
+use crate::{config::Settings, exit, random, service};
 
 pub(crate) use check::run as check;
 pub use connection::{Connection, Resolved};
@@ -46,6 +47,15 @@ enum Command {
     Reach(reach::Reach),
     /// Measure messages a second and latency.
     Bench(bench::Bench),
+    /// Start three daemons on this machine, exchange messages, kill one, and show what happens.
+    Demo,
+    /// A daemon of the demonstration, which ends with it.
+    #[command(hide = true)]
+    Daemon {
+        /// Its configuration.
+        #[arg(long)]
+        config: PathBuf,
+    },
     /// Print completions for a shell: `gossiperl completions bash > /etc/bash_completion.d/gossiperl`.
     Completions {
         /// The shell.
@@ -67,6 +77,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Subscribe(command) => command.run(),
         Command::Reach(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Demo => demo::run(),
+        Command::Daemon { config } => {
+            demo::stop_with_parent();
+            service::run_service(&Settings::load(&config)?)
+        }
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gossiperl", &mut text);
