@@ -31,6 +31,7 @@ pub(super) struct Joining {
     asking: Option<JoinHandle<Found>>,
     next: Option<Instant>,
     pause: Duration,
+    alone: bool,
     /// Names whose failure is in the log already.
     failed: BTreeSet<Seed>,
 }
@@ -52,6 +53,7 @@ impl Joining {
             asking: None,
             next: None,
             pause: FIRST_PAUSE,
+            alone: true,
             failed: BTreeSet::new(),
         }
     }
@@ -90,6 +92,7 @@ impl Joining {
 
     /// The attempt is made; another follows, later with company than alone.
     pub(super) fn attempted(&mut self, now: Instant, alone: bool) {
+        self.alone = alone;
         let pause = match alone {
             true => self.pause,
             false => PAUSE_IN_COMPANY,
@@ -112,10 +115,11 @@ impl Joining {
         self.asking = Some(tokio::spawn(async move { lookup.addresses(&seeds, port).await }));
     }
 
-    /// Seeds first, then the members of the last run; ourselves never.
+    /// Seeds first, then, while alone, the members of the last run; ourselves never.
     fn doors(&self, seeds: Vec<SocketAddr>) -> Vec<SocketAddr> {
         let mut doors = Vec::new();
-        for door in seeds.iter().chain(&self.last_known) {
+        let last_known = self.last_known.iter().filter(|_| self.alone);
+        for door in seeds.iter().chain(last_known) {
             if !self.own.contains(door) && !doors.contains(door) {
                 doors.push(*door);
             }

@@ -165,7 +165,7 @@ pub fn start(
     let salt = Salt::new(clock.unix_micros(), random()?);
     let config = settings.overlay_config(&member_name, advertised);
     let overlay =
-        Overlay::new(config, salt, clock.now(), clock.unix_seconds()).map_err(StartError::Config)?;
+        Overlay::new(config.clone(), salt, clock.now(), clock.unix_seconds()).map_err(StartError::Config)?;
 
     let name = settings.name.clone();
     tracing::info!(overlay = %name, member = %member_name, %bound, %advertised, "serving");
@@ -185,6 +185,7 @@ pub fn start(
     let handle = Handle { overlay: name.clone(), member_name, bound, commands, events: events.clone() };
     let driver = Driver {
         overlay,
+        config,
         sockets,
         buffers: Buffers::new(settings.read_packet_count),
         out: Vec::new(),

@@ -75,9 +75,8 @@ impl Report {
                 %overlay, %by, code,
                 "a daemon refuses us: {}", gossiperl_idl::code::text(*code)
             ),
-            Event::NewGenerationNeeded { above } => tracing::error!(
-                %overlay, ?above,
-                "the clock of this host has gone back since our last start, so others take us for an old run: set the clock, then restart"
+            Event::NewGenerationNeeded { .. } => tracing::warn!(
+                %overlay, "this host's clock has gone back since our last run; starting anew as if it had not"
             ),
             Event::Undeliverable { client, bytes } => tracing::warn!(
                 %overlay, %client, bytes,

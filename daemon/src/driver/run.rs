@@ -6,14 +6,18 @@
 
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 
-use gossiperl_overlay::{Event, Overlay, State, Transmit, View};
+use gossiperl_idl::Salt;
+use gossiperl_overlay::{Config, Event, Overlay, State, Transmit};
 use tokio::{
     sync::{broadcast, mpsc},
     time::{Instant, Sleep, sleep_until},
 };
 
 use super::{Clock, Command, Joining, Keeping, Report, Statistics};
-use crate::socket::{Buffers, Outgoing, Sent, Sockets};
+use crate::{
+    random,
+    socket::{Buffers, Outgoing, Sent, Sockets},
+};
 
 /// Turns before other tasks, and the commands, have theirs.
 const TURNS: usize = 16;
@@ -23,6 +27,8 @@ const SENDS: usize = 256;
 /// Everything one overlay's task has.
 pub(super) struct Driver {
     pub(super) overlay: Overlay,
+    /// What the overlay was made of.
+    pub(super) config: Config,
     pub(super) sockets: Sockets,
     pub(super) buffers: Buffers,
     /// Datagrams being sent.
@@ -119,6 +125,9 @@ impl Driver {
             if matches!(&event, Event::Member(_, view) if !view.client) {
                 self.keeping.changed();
             }
+            if let Event::NewGenerationNeeded { above } = &event {
+                self.start_anew(*above);
+            }
             // Nobody listening is no error.
             let _ = self.events.send(event);
         }
@@ -130,7 +139,7 @@ impl Driver {
         self.report.handle_timeout(now, &self.overlay.stats());
         if self.leave_by.is_none() {
             let overlay = &self.overlay;
-            self.keeping.handle_timeout(now, || known_addresses(overlay)).await;
+            self.keeping.handle_timeout(now, || overlay.known_addresses()).await;
         }
     }
 
@@ -197,7 +206,7 @@ impl Driver {
     fn leave(&mut self, by: Instant) {
         if self.leave_by.is_none() {
             self.joining.end();
-            self.last_known = known_addresses(&self.overlay);
+            self.last_known = self.overlay.known_addresses();
             self.overlay.leave(self.clock.now());
             self.sent_all = false;
         }
@@ -205,18 +214,34 @@ impl Driver {
     }
 
     fn is_done(&self, now: Instant) -> bool {
-        self.leave_by.is_some_and(|by| self.sent_all || by <= now)
+        self.leave_by.is_some_and(|by| (self.sent_all && self.overlay.is_left()) || by <= now)
     }
 
     /// Knocks at these doors.
     fn join(&mut self, doors: &[SocketAddr]) {
-        self.overlay.join(self.clock.now(), doors);
-        tracing::debug!(overlay = %self.report.overlay(), ?doors, "joining");
+        if !doors.is_empty() {
+            tracing::debug!(overlay = %self.report.overlay(), ?doors, "joining");
+            self.overlay.join(self.clock.now(), doors);
+        }
+    }
+
+    /// This host's clock has gone back: begins a run that counts as newer than the last. Clients come back by themselves.
+    fn start_anew(&mut self, above: Salt) {
+        let (Ok(random), now) = (random::number(), self.clock.now()) else { return };
+        let salt = Salt::new(above.unix_micros().saturating_add(1), random);
+        // It was made of the same configuration before.
+        let made = Overlay::new(self.config.clone(), salt, now, self.clock.unix_seconds());
+        let Ok(overlay) = made else { return };
+        let mut doors = self.overlay.known_addresses();
+        self.overlay = overlay;
+        doors.extend(self.joining.begin());
+        self.join(&doors);
     }
 
     /// Whether no other daemon is reachable.
     fn is_alone(&self) -> bool {
-        !other_daemons(&self.overlay).any(|member| member.state == State::Reachable)
+        let members = self.overlay.members();
+        !members.iter().skip(1).any(|member| !member.client && member.state == State::Reachable)
     }
 }
 
@@ -225,14 +250,4 @@ enum Woken {
     Timer,
     Command(Option<Command>),
     Doors(Vec<SocketAddr>),
-}
-
-/// All daemons known but ourselves, who come first.
-fn other_daemons(overlay: &Overlay) -> impl Iterator<Item = View> {
-    overlay.members().into_iter().skip(1).filter(|member| !member.client)
-}
-
-/// Where the others are, who may still be there after a restart.
-fn known_addresses(overlay: &Overlay) -> Vec<SocketAddr> {
-    other_daemons(overlay).filter(|member| member.state != State::Left).map(|member| member.address).collect()
 }

@@ -32,6 +32,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 async fn demonstrate() -> anyhow::Result<()> {
     let network = Network::new(3)?;
+    let began = Instant::now();
     let mut hosts = (0..3).map(|index| Host::start(&network, index)).collect::<anyhow::Result<Vec<_>>>()?;
     output::line("Three daemons, each a process of its own, in one overlay:")?;
     for host in &hosts {
@@ -48,9 +49,11 @@ async fn demonstrate() -> anyhow::Result<()> {
         clients.push(host.connect(&network, "demo").await?);
     }
     let [publisher, second, third] = clients.as_slice() else { bail!("three clients expected") };
-    let began = Instant::now();
     wait_for_members(publisher, 3).await?;
-    output::line(format_args!("host-1 knows all three after {}.\n", output::duration(began.elapsed())))?;
+    output::line(format_args!(
+        "All serve, and know each other, {} after their start.\n",
+        output::duration(began.elapsed())
+    ))?;
 
     let mut readers = BTreeMap::new();
     for (name, client) in [("host-2", second), ("host-3", third)] {
