@@ -159,8 +159,8 @@ impl State {
     }
 
     /// Compares everything with this daemon now. False where that is under way, or too much else is.
-    pub fn repair_with(&mut self, peer: Salt) -> bool {
-        self.repair.start(peer)
+    pub fn repair_with(&mut self, now: Time, peer: Salt) -> bool {
+        self.repair.start(now, peer)
     }
 
     /// Frames 24 to 27; true where it was one. `find` looks members up; what the sender told of members is appended to

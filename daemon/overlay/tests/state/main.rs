@@ -11,8 +11,10 @@
 
 mod copies;
 mod eager;
+mod hostile;
 mod network;
 mod newcomer;
+mod repair;
 mod store;
 mod support;
 mod tree;

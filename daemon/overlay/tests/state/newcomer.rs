@@ -3,26 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    support::{Random, entry, member, salt, update, with_seeds},
-    world::{Daemon, World},
+    support::{Random, member, salt, with_seeds},
+    world::{World, established},
 };
-use gossiperl_idl::{codec::encode_compact, frame};
-use gossiperl_overlay::Time;
-
-/// A daemon that knows so many others, each with `entries` entries.
-fn established(number: u64, owners: u64, entries: i64) -> Daemon {
-    let mut daemon = Daemon::new(number);
-    for owner in 10..10 + owners {
-        daemon.learn(Time::ZERO, &member(owner));
-        let held = (1..=entries).map(|version| entry(format!("topic-{version}").as_bytes(), b"\0", version));
-        let mut bytes = Vec::new();
-        frame::put_with(frame::STATE_UPDATE, &mut bytes, |out| {
-            encode_compact(&update(owner, 0, entries, held.collect()), out);
-        });
-        daemon.receive(Time::ZERO, salt(number), &bytes);
-    }
-    daemon
-}
 
 fn join(random: &mut Random, owners: u64, entries: i64, loss: f64) -> World {
     let mut world = World::new(random, 2);
@@ -33,7 +16,7 @@ fn join(random: &mut Random, owners: u64, entries: i64, loss: f64) -> World {
     let now = world.now;
     world.daemons[0].learn(now, &newcomer);
     world.daemons[1].learn(now, &member(0));
-    world.daemons[1].state.repair_with(salt(0));
+    world.daemons[1].state.repair_with(now, salt(0));
     let took = world.run_until(Duration::from_secs(60), "complete", World::agrees);
     let traffic = world.traffic;
     println!(

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use gossiperl_idl::{
     Salt,
+    codec::encode_compact,
     frame::{self, Frames},
     generated::MemberUpdate,
 };
@@ -19,7 +20,7 @@ use gossiperl_overlay::{
 };
 use rand::{Rng, SeedableRng};
 
-use crate::support::{Random, member, salt};
+use crate::support::{Random, entry, member, salt, update};
 
 /// Rounds of gossip, to so many each; probes.
 const GOSSIP: Duration = Duration::from_millis(200);
@@ -28,6 +29,21 @@ const PROBE: Duration = Duration::from_secs(1);
 
 /// What a datagram between hosts has room for.
 const DATAGRAM: usize = 1_344;
+
+/// A daemon that knows so many others, each with `entries` entries.
+pub(crate) fn established(number: u64, owners: u64, entries: i64) -> Daemon {
+    let mut daemon = Daemon::new(number);
+    for owner in 10..10 + owners {
+        daemon.learn(Time::ZERO, &member(owner));
+        let held = (1..=entries).map(|version| entry(format!("topic-{version}").as_bytes(), b"\0", version));
+        let mut bytes = Vec::new();
+        frame::put_with(frame::STATE_UPDATE, &mut bytes, |out| {
+            encode_compact(&update(owner, 0, entries, held.collect()), out);
+        });
+        daemon.receive(Time::ZERO, salt(number), &bytes);
+    }
+    daemon
+}
 
 pub(crate) struct Daemon {
     pub(crate) state: State,

@@ -144,15 +144,15 @@ fn weigh(
         learned.push(theirs.member.clone());
     }
     let held = view.store.complete_to(&owner).unwrap_or(0);
-    if !is_present(&theirs.member) || theirs.version == held || owner == view.store.own() {
-        return order == Ordering::Greater;
+    if is_present(&theirs.member) {
+        match theirs.version.cmp(&held) {
+            Ordering::Less => returned.push(OwnerSummary { member: theirs.member.clone(), version: held }),
+            Ordering::Greater if owner != view.store.own() => fetches.want(from, owner, theirs.version),
+            _ => return order == Ordering::Greater,
+        }
+        return true;
     }
-    if theirs.version > held {
-        fetches.want(from, owner, theirs.version);
-    } else {
-        returned.push(OwnerSummary { member: theirs.member.clone(), version: held });
-    }
-    true
+    order == Ordering::Greater
 }
 
 impl View<'_> {

@@ -106,7 +106,7 @@ impl Fetches {
     ) {
         let Some(owner) = Salt::from_slice(&update.owner_generation) else { return };
         let Some(fetch) = self.fetches.get(&owner).copied() else { return };
-        let Stage::Asked { from, pages, .. } = fetch.stage else { return };
+        let Stage::Asked { due, from, pages } = fetch.stage else { return };
         let Ok(applied) = applied else { return self.remove(&owner) };
         let mut newest = update.newest.unwrap_or(update.upto);
         if applied.advanced {
@@ -125,7 +125,9 @@ impl Fetches {
         let in_order = !self.waiting.contains_key(&owner);
         // A sweep has begun, or the answer is at its end and there is more.
         let again = store.ask_from(&owner) < Some(from) || pages >= PAGES && applied.advanced && in_order;
-        let due = now + if in_order { TIMEOUT } else { REORDERING };
+        let later = now + if in_order { TIMEOUT } else { REORDERING };
+        // Only what is of use gives more time.
+        let due = if applied.advanced { later } else { due.min(later) };
         let stage = if again { Stage::Queued } else { Stage::Asked { due, from, pages } };
         self.replace(owner, Fetch { tries, stage, ..fetch });
     }

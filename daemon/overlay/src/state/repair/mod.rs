@@ -142,7 +142,7 @@ impl Repair {
         let settled = now.since(changed) >= SETTLE || now.since(differing) >= PATIENCE;
         let rested = self.started.is_none_or(|started| now.since(started) >= BETWEEN);
         let driven = self.drivers.iter().any(|(driver, at)| *driver == peer && now.since(*at) < DRIVEN);
-        if settled && rested && !driven && self.start(peer) {
+        if settled && rested && !driven && self.start(now, peer) {
             self.started = Some(now);
             self.differing = None;
         }
@@ -150,12 +150,12 @@ impl Repair {
 
     /// Starts an exchange at once: with whom we have joined through, say. False where one with this peer, or as many as
     /// there may be, are under way.
-    pub fn start(&mut self, peer: Salt) -> bool {
+    pub fn start(&mut self, now: Time, peer: Salt) -> bool {
         if self.walks.len() >= EXCHANGES || self.walks.contains_key(&peer) {
             return false;
         }
         self.exchanges += 1;
-        self.walks.insert(peer, Walk::new(self.next));
+        self.walks.insert(peer, Walk::new(now, self.next));
         true
     }
 
@@ -166,6 +166,10 @@ impl Repair {
             self.drivers.pop_front();
         }
         self.drivers.push_back((from, now));
+        // Where both have started at once, the exchange of the older daemon goes on.
+        if from < view.store.own() && self.walks.get(&from).is_some_and(|walk| !walk.taught) {
+            self.walks.remove(&from);
+        }
         self.answer(now, |repair| answer::digest(from, digest, view, &mut repair.outbox));
     }
 

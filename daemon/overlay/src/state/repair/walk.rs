@@ -23,14 +23,16 @@ const TIMEOUT: Duration = Duration::from_millis(500);
 /// Times a digest is sent, at most; then the peer is taken for gone, and the exchange ends.
 const TRIES: u8 = 4;
 
-/// When something was exchanged, the roots are compared again after so long, which the peer may need to fetch its part.
+/// An exchange ends after so long without anything to ask, or, when something was exchanged, compares the roots again:
+/// the peer may need the time to fetch its part.
 const REST: Duration = Duration::from_millis(500);
 
 /// How often an exchange starts again because the roots still differ; then it waits for the next probe to say so.
 const ROUNDS: u8 = 8;
 
-/// Digests of one exchange, at most: a peer can't keep us busy for ever.
+/// Digests of one exchange, at most, and its longest time: a peer can't keep us busy for ever.
 const DIGESTS: u32 = 4_096;
+const LIFE: Duration = Duration::from_secs(60);
 
 /// An exchange that we drive.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub(super) struct Walk {
     /// The first number of a digest.
     first: i64,
     digests_left: u32,
+    end: Time,
     /// Something was exchanged in this round.
     pub(super) taught: bool,
     rounds: u8,
@@ -56,12 +59,13 @@ struct Asked {
 }
 
 impl Walk {
-    pub(super) fn new(next: i64) -> Self {
+    pub(super) fn new(now: Time, next: i64) -> Self {
         Walk {
             pending: BTreeSet::from([Place::ROOT]),
             asked: BTreeMap::new(),
             first: next,
             digests_left: DIGESTS,
+            end: now + LIFE,
             taught: false,
             rounds: 0,
             rest: None,
@@ -87,6 +91,9 @@ impl Walk {
         fetching: bool,
         out: &mut Outbox,
     ) -> bool {
+        if self.end <= now {
+            return false;
+        }
         while self.asked.len() < WINDOW && !self.pending.is_empty() {
             let places = self.choose();
             if !self.send(now, to, places, next, tree, out) {
@@ -97,20 +104,18 @@ impl Walk {
             self.rest = None;
             return true;
         }
+        // Further frames of the last answer may be on the way.
+        let rest = *self.rest.get_or_insert(now + REST);
+        if now < rest {
+            return true;
+        }
+        self.rest = None;
         if !self.taught || self.rounds >= ROUNDS {
             return false;
         }
-        match self.rest {
-            None => self.rest = Some(now + REST),
-            Some(rest) if rest <= now => {
-                self.rest = None;
-                self.taught = false;
-                self.rounds += 1;
-                return self.send(now, to, Vec::new(), next, tree, out);
-            }
-            Some(_) => {}
-        }
-        true
+        self.taught = false;
+        self.rounds += 1;
+        self.send(now, to, Vec::new(), next, tree, out)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Time> {
