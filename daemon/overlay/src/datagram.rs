@@ -6,6 +6,8 @@ use std::collections::HashMap;
 
 use gossiperl_idl::{
     Salt,
+    envelope::Envelope,
+    legacy::LegacyKey,
     sealed::{Header, KeyId, KeyRing, OverlayKey, OverlaySecret, Role, SealError, Sealer, SenderKey},
 };
 
@@ -22,6 +24,8 @@ pub(crate) struct Datagrams {
     to_daemons: Sealer,
     to_clients: Sealer,
     prepared: PreparedKeys,
+    /// The same keys for protocol 1.
+    legacy: Vec<(KeyId, LegacyKey)>,
 }
 
 /// Why a datagram was not opened.
@@ -42,10 +46,16 @@ impl Datagrams {
             ring.add(OverlayKey::new(key)).ok()?;
         }
         let secret = OverlaySecret::new(&config.secret);
+        let legacy = config
+            .symmetric_keys
+            .iter()
+            .map(|key| (OverlayKey::new(key).id(), LegacyKey::new(key)))
+            .collect();
         Some(Datagrams {
             to_daemons: Sealer::new(&ring, Role::DaemonToDaemon, salt, &secret),
             to_clients: Sealer::new(&ring, Role::DaemonToClient, salt, &secret),
             prepared: PreparedKeys::default(),
+            legacy,
             ring,
             secret,
             salt,
@@ -96,12 +106,31 @@ impl Datagrams {
         }
     }
 
+    /// Opens a datagram of protocol 1: its envelope with whatever padding, and the key that opened it. Protocol 1 authenticates nothing, so a
+    /// key fits where an envelope comes out.
+    pub(crate) fn open_legacy(&self, datagram: &[u8]) -> Option<(KeyId, Vec<u8>)> {
+        self.legacy.iter().find_map(|(id, key)| {
+            let mut copy = datagram.to_vec();
+            let opened = key.open(&mut copy).ok()?;
+            Envelope::read(opened).ok()?;
+            Some((*id, opened.to_vec()))
+        })
+    }
+
+    /// Seals an envelope under the key of the ring that its receiver uses; false where that has been retired.
+    pub(crate) fn seal_legacy(&self, id: KeyId, iv: [u8; 16], envelope: &[u8], out: &mut Vec<u8>) -> bool {
+        let Some((_, key)) = self.legacy.iter().find(|(held, _)| *held == id) else { return false };
+        key.seal(iv, envelope, out);
+        true
+    }
+
     /// Adds a key that opens. Refused when the ring is full.
     pub(crate) fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
         let key = OverlayKey::new(symmetric_key);
         let id = key.id();
         if self.ring.find(id).is_none() {
             self.ring.add(key).ok()?;
+            self.legacy.push((id, LegacyKey::new(symmetric_key)));
         }
         Some(id)
     }
@@ -122,6 +151,7 @@ impl Datagrams {
             return false;
         }
         self.prepared.forget(id);
+        self.legacy.retain(|(held, _)| *held != id);
         true
     }
 }

@@ -33,7 +33,6 @@ pub(crate) struct ClientId(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     /// Protocol 1.
-    #[allow(dead_code, reason = "for the sessions of protocol 1")]
     Legacy,
     /// Protocol 2.
     Sealed,
@@ -59,7 +58,6 @@ pub(crate) struct Notice {
     pub(crate) change: Change,
     pub(crate) client: ClientId,
     /// As the client wrote it; the view's is fit for people.
-    #[allow(dead_code, reason = "for sessions of protocol 1, which the overlay does not compose yet")]
     pub(crate) name: Box<[u8]>,
     pub(crate) view: View,
 }
@@ -157,7 +155,6 @@ impl Registry {
     }
 
     /// The client of this name, if `secret` is its.
-    #[allow(dead_code, reason = "for the sessions of protocol 1")]
     pub(crate) fn authenticate(&self, name: &[u8], secret: &[u8]) -> Result<ClientId, i32> {
         let id = *self.by_name.get(name).ok_or(code::NOT_REGISTERED)?;
         let client = self.clients.get(&id).ok_or(code::NOT_REGISTERED)?;
@@ -246,7 +243,6 @@ impl Registry {
     }
 
     /// The client that last registered from this address.
-    #[allow(dead_code, reason = "for the sessions of protocol 1")]
     pub(crate) fn at(&self, address: &SocketAddr) -> Option<ClientId> {
         self.by_address.get(address).copied()
     }

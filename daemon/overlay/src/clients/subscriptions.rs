@@ -80,6 +80,7 @@ impl Subscriptions {
     }
 
     /// What the client subscribes to, in order, the reserved types aside.
+    #[cfg(test)]
     pub(crate) fn of(&self, client: ClientId) -> impl Iterator<Item = &[u8]> {
         self.of.get(&client).into_iter().flatten().map(|name| &**name)
     }

@@ -6,13 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::TypeId;
-use crate::endpoint::EndpointId;
+use crate::{clients::ClientId, endpoint::EndpointId};
 
 /// Why a type is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
     /// Our queue towards this endpoint is filling.
     Queue(EndpointId),
+    /// Our queue towards this client of protocol 1 is filling.
+    Legacy(ClientId),
     /// The daemon there asked for it.
     Remote(EndpointId),
 }
@@ -104,7 +106,16 @@ impl Pressure {
     pub(crate) fn causing_endpoints(&self) -> Vec<EndpointId> {
         let queues = self.causes.keys().filter_map(|cause| match cause {
             Cause::Queue(endpoint) => Some(*endpoint),
-            Cause::Remote(_) => None,
+            Cause::Legacy(_) | Cause::Remote(_) => None,
+        });
+        queues.collect()
+    }
+
+    /// Clients of protocol 1 whose queues pause something.
+    pub(crate) fn causing_clients(&self) -> Vec<ClientId> {
+        let queues = self.causes.keys().filter_map(|cause| match cause {
+            Cause::Legacy(client) => Some(*client),
+            _ => None,
         });
         queues.collect()
     }

@@ -14,8 +14,8 @@ pub(crate) struct TypeId(pub(crate) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Local {
     pub(crate) client: ClientId,
-    /// Its session.
-    pub(crate) endpoint: EndpointId,
+    /// Its session; `None` for a client of protocol 1.
+    pub(crate) endpoint: Option<EndpointId>,
     pub(crate) policy: SlowPolicy,
 }
 

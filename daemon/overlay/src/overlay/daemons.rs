@@ -235,6 +235,7 @@ impl Overlay {
                     }
                 }
                 let change = change_of(kind);
+                self.legacy.announce(change, view.name.as_bytes());
                 self.tell_watchers(now, change, &view);
                 self.push_event(Event::Member(change, view));
             }

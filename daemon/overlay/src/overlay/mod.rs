@@ -1,6 +1,7 @@
 //! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
 
 mod daemons;
+mod legacy;
 mod members_of;
 mod publish;
 mod receive;
@@ -19,10 +20,13 @@ use gossiperl_idl::{
     sealed::{Header, KeyId, Role},
 };
 use gossiperl_link::Time;
+use rand::{RngCore, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+use ring::digest;
 
 use crate::{
     Config, Stats,
-    clients::{ClientId, Registry},
+    clients::{ClientId, Legacy, Registry},
     datagram::Datagrams,
     delivery::{Cause, Pressure, Routes},
     endpoint::{EndpointId, Endpoints},
@@ -66,6 +70,15 @@ pub struct Overlay {
     endpoints: Endpoints,
     session_of: BTreeMap<ClientId, EndpointId>,
     clients: Registry,
+    /// Sessions of protocol 1.
+    legacy: Legacy,
+    /// Clients of protocol 1 for which nobody is held back any more.
+    legacy_stalled: BTreeSet<ClientId>,
+    /// Under which publisher, and up to which sequence, we published for clients of protocol 1.
+    legacy_publisher: i64,
+    legacy_sequence: i64,
+    envelope: Vec<u8>,
+    rng: ChaCha12Rng,
     routes: Routes,
     pressure: Pressure,
     /// Whose links are held until this queue has room.
@@ -100,7 +113,7 @@ struct Single {
 }
 
 impl Overlay {
-    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`. The salt's random half decides every random choice.
+    /// A daemon's part in an overlay, whose run is `salt`, at the wall clock's `unix_seconds`. The salt and the key decide every random choice.
     pub fn new(config: Config, salt: Salt, now: Time, unix_seconds: i64) -> Result<Self, ConfigError> {
         let name_len = config.member_name.len();
         if name_len == 0 || name_len > sessions::NAME_LEN {
@@ -121,17 +134,25 @@ impl Overlay {
             address: SocketAddr::new(config.advertised.0, config.advertised.1),
             rack: config.rack_name.clone(),
         };
+        let mut rng = secret_random(&config, &salt);
+        let mut legacy = Legacy::new(&config, rng.next_u64());
+        legacy.set_unix_time(unix_seconds);
         let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
             endpoints: Endpoints::default(),
             session_of: BTreeMap::new(),
             clients,
+            legacy,
+            legacy_stalled: BTreeSet::new(),
+            legacy_publisher: (rng.next_u64() >> 1).max(1).cast_signed(),
+            legacy_sequence: 0,
+            envelope: Vec::new(),
             routes: Routes::default(),
             pressure: Pressure::default(),
             held: BTreeMap::new(),
             singles: VecDeque::new(),
-            members: Members::new(settings, me, salt.receiver_id(), now),
+            members: Members::new(settings, me, rng.next_u64(), now),
             state: State::new(salt, bounds),
             generations: BTreeMap::new(),
             remote_subscriptions: BTreeSet::new(),
@@ -143,6 +164,7 @@ impl Overlay {
             leaving: false,
             challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
             stalled_at: None,
+            rng,
             config,
         })
     }
@@ -151,6 +173,7 @@ impl Overlay {
     pub fn set_unix_time(&mut self, unix_seconds: i64) {
         self.unix_seconds = unix_seconds;
         self.clients.set_unix_time(unix_seconds);
+        self.legacy.set_unix_time(unix_seconds);
     }
 
     /// Addresses to join the overlay at; tried again, with backoff, until a daemon there is a member. A driver that looks names up calls this
@@ -171,7 +194,10 @@ impl Overlay {
     pub fn poll_timeout(&self) -> Option<Time> {
         let ours =
             [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at, self.gossip_at];
-        ours.into_iter().chain([self.members.poll_timeout(), self.state.poll_timeout()]).flatten().min()
+        ours.into_iter()
+            .chain([self.members.poll_timeout(), self.state.poll_timeout(), self.legacy.poll_timeout()])
+            .flatten()
+            .min()
     }
 
     /// Time has passed.
@@ -186,11 +212,14 @@ impl Overlay {
         self.members.handle_timeout(now);
         self.state.handle_timeout(now);
         self.gossip_state(now);
+        self.legacy.handle_timeout(now);
+        self.follow_legacy(now, None);
         self.clients.handle_timeout(now);
         self.follow_clients(now);
         if self.stalled_at.is_some_and(|at| at <= now) {
             self.stalled_at = None;
             self.find_stalled(now);
+            self.find_stalled_legacy(now);
             self.watch_stalled(now);
         }
     }
@@ -215,7 +244,16 @@ impl Overlay {
 
     /// What has happened so far.
     pub fn stats(&self) -> Stats {
-        self.stats
+        let legacy = self.legacy.stats();
+        Stats {
+            foreign: self.stats.foreign + legacy.foreign,
+            malformed: self.stats.malformed + legacy.malformed,
+            strangers: self.stats.strangers + legacy.unauthenticated,
+            refused: self.stats.refused + legacy.refused,
+            delivered: self.stats.delivered + legacy.delivered,
+            dropped: self.stats.dropped + legacy.dropped + legacy.expired + legacy.undeliverable,
+            ..self.stats
+        }
     }
 
     /// Adds a key that opens datagrams. `None`: the ring is full.
@@ -265,9 +303,14 @@ impl Overlay {
             {
                 endpoint.reachable = notice.view.state == crate::State::Reachable;
             }
+            self.legacy.client_changed(now, notice.client, notice.view.state);
             if gone {
+                self.legacy.forget(notice.client);
+                self.legacy_stalled.remove(&notice.client);
+                self.follow_legacy(now, Some(&notice.name));
                 self.forget_client(now, notice.client);
             }
+            self.legacy.announce(notice.change, &notice.name);
             self.tell_watchers(now, notice.change, &notice.view);
             self.push_event(Event::Member(notice.change, notice.view));
         }
@@ -301,6 +344,17 @@ impl Overlay {
             self.singles.push_back(single);
         }
     }
+}
+
+/// Randomness that whoever lacks the overlay's key cannot predict, and that the same inputs repeat: initialisation vectors come from it.
+fn secret_random(config: &Config, salt: &Salt) -> ChaCha12Rng {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(b"gossiperl overlay randomness");
+    context.update(&salt.0);
+    context.update(config.symmetric_keys.first().map_or(&[], |key| key.as_slice()));
+    let mut seed = [0; 32];
+    seed.copy_from_slice(context.finish().as_ref());
+    ChaCha12Rng::from_seed(seed)
 }
 
 /// At most so many a second, counted in whole seconds.

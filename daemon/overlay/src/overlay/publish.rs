@@ -31,19 +31,22 @@ const STALLED_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 pub(super) enum Source {
     /// A local client's session.
     Session(EndpointId, ClientId),
+    /// A local client of protocol 1, where it is registered.
+    Legacy(Option<ClientId>),
     /// Another daemon, for a client of its own. Never forwarded again.
     Daemon(EndpointId),
 }
 
 impl Source {
-    fn endpoint(self) -> EndpointId {
+    fn endpoint(self) -> Option<EndpointId> {
         match self {
-            Source::Session(endpoint, _) | Source::Daemon(endpoint) => endpoint,
+            Source::Session(endpoint, _) | Source::Daemon(endpoint) => Some(endpoint),
+            Source::Legacy(_) => None,
         }
     }
 
     fn is(self, subscriber: ClientId) -> bool {
-        matches!(self, Source::Session(_, client) if client == subscriber)
+        matches!(self, Source::Session(_, client) | Source::Legacy(Some(client)) if client == subscriber)
     }
 }
 
@@ -64,16 +67,20 @@ impl Overlay {
         self.prepare_links(now, event_type, source);
         if let Some(full) = self.full_queue(event_type, source, body.len()) {
             self.stats.held_back += 1;
-            self.held.entry(full).or_default().insert(source.endpoint());
-            self.tell_paused(event_type, source.endpoint());
+            if let Some(publisher) = source.endpoint() {
+                self.held.entry(full).or_default().insert(publisher);
+                self.tell_paused(event_type, publisher);
+            }
             return Verdict::Hold;
         }
         let shared = Bytes::copy_from_slice(body);
-        self.fan_out(now, event_type, source, &shared);
+        self.fan_out(now, event_type, source, message, &shared);
         self.forward(now, event_type, source, &shared);
         self.count_taken(source);
         if self.pressure.is_paused(event_type) {
-            self.tell_paused(event_type, source.endpoint());
+            if let Some(publisher) = source.endpoint() {
+                self.tell_paused(event_type, publisher);
+            }
             self.watch_stalled(now);
         }
         Verdict::Taken
@@ -83,9 +90,15 @@ impl Overlay {
     fn full_queue(&self, event_type: TypeId, source: Source, len: usize) -> Option<Cause> {
         let route = self.routes.get(event_type)?;
         for local in route.local.iter().filter(|local| !source.is(local.client)) {
-            let Some(endpoint) = self.endpoints.get(local.endpoint) else { continue };
+            let Some(id) = local.endpoint else {
+                if !self.legacy.has_room(local.client, len) {
+                    return Some(Cause::Legacy(local.client));
+                }
+                continue;
+            };
+            let Some(endpoint) = self.endpoints.get(id) else { continue };
             if !may_drop(endpoint, local) && !has_room(endpoint, len) {
-                return Some(Cause::Queue(local.endpoint));
+                return Some(Cause::Queue(id));
             }
         }
         if matches!(source, Source::Daemon(_)) {
@@ -103,7 +116,7 @@ impl Overlay {
 
     fn count_taken(&mut self, source: Source) {
         match source {
-            Source::Session(..) => self.stats.published += 1,
+            Source::Session(..) | Source::Legacy(_) => self.stats.published += 1,
             Source::Daemon(_) => self.stats.relayed += 1,
         }
     }
@@ -165,10 +178,27 @@ impl Overlay {
         }
     }
 
-    fn fan_out(&mut self, now: Time, event_type: TypeId, source: Source, body: &Bytes) {
+    fn fan_out(
+        &mut self,
+        now: Time,
+        event_type: TypeId,
+        source: Source,
+        message: &Message<'_>,
+        body: &Bytes,
+    ) {
         let Some(route) = self.routes.get(event_type) else { return };
         for local in route.local.iter().filter(|local| !source.is(local.client)) {
-            let id = local.endpoint;
+            let Some(id) = local.endpoint else {
+                if self.legacy.deliver(now, local.client, message, body) {
+                    self.stats.fanned_out += 1;
+                }
+                let (cost, frames) = self.legacy.queued(local.client);
+                let filling = Level::of_queue(cost, frames, &self.config.limits) == Level::More;
+                if filling && !self.legacy_stalled.contains(&local.client) {
+                    self.pressure.pause(event_type, Cause::Legacy(local.client));
+                }
+                continue;
+            };
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let drops = may_drop(endpoint, local);
             let Some(link) = endpoint.link.as_deref_mut() else { continue };
@@ -263,6 +293,21 @@ impl Overlay {
         }
     }
 
+    /// The same for clients of protocol 1.
+    pub(super) fn find_stalled_legacy(&mut self, now: Time) {
+        for client in self.pressure.causing_clients() {
+            if self.legacy.progress(client).is_some_and(|progress| now.since(progress) < STALLED_AFTER) {
+                continue;
+            }
+            if self.legacy.set_stalled(client) {
+                self.legacy_stalled.insert(client);
+                let client = self.clients.name(client).map(lossy).unwrap_or_default();
+                self.push_event(Event::Stalled { client });
+            }
+            self.relieve(now, Cause::Legacy(client), Level::Empty);
+        }
+    }
+
     /// While somebody is held back, looks for stalled subscribers now and then.
     pub(super) fn watch_stalled(&mut self, now: Time) {
         if self.stalled_at.is_none() && self.pressure.has_causes() {
@@ -296,9 +341,12 @@ pub(super) enum Level {
 
 impl Level {
     pub(super) fn of(link: &Link, limits: &Limits) -> Self {
+        Level::of_queue(link.queued_cost(), link.queued_frames(), limits)
+    }
+
+    pub(super) fn of_queue(cost: usize, frames: usize, limits: &Limits) -> Self {
         let used = |queued: usize, limit: usize| (queued.saturating_mul(4)).div_ceil(limit.max(1));
-        match used(link.queued_cost(), limits.queue_cost).max(used(link.queued_frames(), limits.queue_frames))
-        {
+        match used(cost, limits.queue_cost).max(used(frames, limits.queue_frames)) {
             0 => Level::Empty,
             1 => Level::Quarter,
             2 => Level::Half,

@@ -25,7 +25,7 @@ impl Overlay {
         self.stats.bytes_received += datagram.len() as u64;
         match Header::parse(datagram) {
             Some(header) => self.handle_sealed(now, from, header, datagram),
-            None => self.stats.foreign += 1,
+            None => self.handle_legacy(now, from, datagram),
         }
     }
 

@@ -263,7 +263,7 @@ impl Overlay {
                 SlowPolicy::WAIT
             };
             let event_type = one.event_type.as_bytes();
-            self.routes.subscribe(event_type, Local { client, endpoint: id, policy });
+            self.routes.subscribe(event_type, Local { client, endpoint: Some(id), policy });
             let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
             let fresh = session
                 .is_some_and(|session| session.subscriptions.insert(event_type.into(), policy).is_none());
@@ -300,7 +300,7 @@ impl Overlay {
         self.state.delete(now, &subscription_key(event_type, name));
     }
 
-    fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
+    pub(super) fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
         if let Some(name) = self.clients.name(client) {
             let key = subscription_key(event_type, name);
             // Beyond the state's bounds other daemons do not learn of it; it stands for local publishers all the same.

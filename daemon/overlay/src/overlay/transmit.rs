@@ -38,7 +38,10 @@ impl Overlay {
     pub fn poll_transmit(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Transmit> {
         out.clear();
         self.queue_members_datagrams(now);
-        let destination = self.transmit_single(now, out).or_else(|| self.transmit_endpoint(now, out))?;
+        let destination = self
+            .transmit_single(now, out)
+            .or_else(|| self.transmit_endpoint(now, out))
+            .or_else(|| self.transmit_legacy(now, out))?;
         self.stats.datagrams_sent += 1;
         self.stats.bytes_sent += out.len() as u64;
         Some(Transmit { destination, len: out.len() })

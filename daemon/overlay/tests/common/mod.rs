@@ -1,6 +1,7 @@
 //! A client of protocol 2, spelled out frame by frame from the wire's crates.
 
 #![allow(
+    dead_code,
     unreachable_pub,
     missing_docs,
     clippy::unwrap_used,

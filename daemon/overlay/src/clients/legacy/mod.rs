@@ -195,6 +195,7 @@ impl Legacy {
     }
 
     /// What the client subscribes to, the reserved types aside.
+    #[cfg(test)]
     pub(crate) fn subscriptions(&self, client: ClientId) -> impl Iterator<Item = &[u8]> {
         self.subscriptions.of(client)
     }

@@ -1,0 +1,201 @@
+//! Clients of protocol 1 at a whole overlay: datagram in, datagram out.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+use common::{Client, Heard, KEY};
+use gossiperl_idl::{
+    Salt,
+    codec::{decode_binary, encode_binary},
+    envelope::{self, Envelope},
+    generated::{Digest, DigestAck, DigestExit, DigestForwardedAck, DigestSubscribe, SlowPolicy},
+    legacy::LegacyKey,
+};
+use gossiperl_overlay::{Change, Config, Event, Overlay, Time};
+
+/// What a client of protocol 1 got: payload type, id, payload.
+type Got = (String, Vec<u8>, Vec<u8>);
+
+struct Host {
+    now: Time,
+    overlay: Overlay,
+    key: LegacyKey,
+}
+
+impl Host {
+    fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new("test", "daemon", (Ipv4Addr::LOCALHOST.into(), 6666), KEY);
+        change(&mut config);
+        let overlay = Overlay::new(config, Salt::new(1, 99), Time::ZERO, 1_000).unwrap();
+        Host { now: Time::ZERO, overlay, key: LegacyKey::new(KEY) }
+    }
+
+    fn send(&mut self, port: u16, payload_type: &str, payload: &[u8], id: &str) {
+        let (mut sealed, mut bytes) = (Vec::new(), Vec::new());
+        envelope::put(payload_type.as_bytes(), payload, id.as_bytes(), &mut bytes);
+        self.key.seal([7; 16], &bytes, &mut sealed);
+        self.overlay.handle_datagram(self.now, local(port), &mut sealed);
+    }
+
+    fn digest(&mut self, name: &str, port: u16) {
+        let digest =
+            Digest::new(name.to_owned(), i32::from(port), 1_000, "d-1".to_owned(), format!("{name}-secret"));
+        self.send(port, "digest", &binary(&digest), "e-1");
+    }
+
+    fn subscribe(&mut self, name: &str, port: u16, event_type: &str) {
+        let types = vec![event_type.to_owned()];
+        let subscribe =
+            DigestSubscribe::new(name.to_owned(), 1_000, "s-1".to_owned(), types, format!("{name}-secret"));
+        self.send(port, "digestSubscribe", &binary(&subscribe), "e-2");
+    }
+
+    /// What is sent to this port now.
+    fn got(&mut self, port: u16) -> Vec<Got> {
+        let (mut out, mut got) = (Vec::new(), Vec::new());
+        while let Some(transmit) = self.overlay.poll_transmit(self.now, &mut out) {
+            if transmit.destination != local(port) {
+                continue;
+            }
+            let opened = self.key.open(&mut out).unwrap();
+            let envelope = Envelope::read(opened).unwrap();
+            let mut payload = Vec::new();
+            envelope.decode_payload(&mut payload).unwrap();
+            let payload_type = String::from_utf8(envelope.payload_type.to_vec()).unwrap();
+            got.push((payload_type, envelope.id.to_vec(), payload));
+        }
+        got
+    }
+
+    fn wait(&mut self, duration: Duration) {
+        self.now = self.now + duration;
+        self.overlay.handle_timeout(self.now);
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn binary<T: thrift::protocol::TSerializable>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode_binary(value, &mut out);
+    out
+}
+
+#[test]
+fn a_digest_registers_the_client_and_is_acknowledged_with_the_members() {
+    let mut host = Host::new(|_| {});
+    host.digest("old", 30_001);
+    let got = host.got(30_001);
+    assert_eq!(got.len(), 1);
+    let ack: DigestAck = decode_binary(&got[0].2).unwrap();
+    let names: Vec<_> = ack.membership.iter().map(|member| member.member_name.as_str()).collect();
+    assert_eq!((ack.name.as_str(), ack.reply_id.as_str(), names), ("daemon", "d-1", vec!["daemon", "old"]));
+    assert_eq!(host.overlay.members()[1].name, "old");
+}
+
+#[test]
+fn a_message_of_protocol_1_reaches_subscribers_of_both_and_never_shows_the_overlays_secret() {
+    let mut host = Host::new(|_| {});
+    host.digest("old", 30_001);
+    host.digest("publisher", 30_002);
+    host.subscribe("old", 30_001, "news");
+    let mut new = Client::new("new", 1);
+    new.hello();
+    for _ in 0..6 {
+        while let Some(mut datagram) = new.transmit(host.now) {
+            host.overlay.handle_datagram(host.now, new.address, &mut datagram);
+        }
+        let mut out = Vec::new();
+        while let Some(transmit) = host.overlay.poll_transmit(host.now, &mut out) {
+            if transmit.destination == new.address {
+                new.handle(host.now, &mut out);
+                if new.heard == [Heard::Welcome { fresh: true }] {
+                    new.subscribe("news", SlowPolicy::WAIT);
+                    new.heard.clear();
+                }
+            }
+        }
+    }
+    host.send(30_002, "news", b"\xff payload", "id-7");
+    let mut out = Vec::new();
+    let (mut to_old, mut to_publisher) = (Vec::new(), Vec::new());
+    while let Some(transmit) = host.overlay.poll_transmit(host.now, &mut out) {
+        match transmit.destination.port() {
+            30_001 => to_old.push(out.clone()),
+            30_002 => to_publisher.push(out.clone()),
+            _ => new.handle(host.now, &mut out),
+        }
+    }
+    let opened = host.key.open(&mut to_old[0]).unwrap();
+    let delivered = Envelope::read(opened).unwrap();
+    let mut payload = Vec::new();
+    delivered.decode_payload(&mut payload).unwrap();
+    assert_eq!(
+        (delivered.payload_type, delivered.id, payload.as_slice()),
+        (&b"news"[..], &b"id-7"[..], &b"\xff payload"[..])
+    );
+    assert_eq!(new.messages().collect::<Vec<_>>(), [b"\xff payload"]);
+    let opened = host.key.open(&mut to_publisher[0]).unwrap();
+    let mut payload = Vec::new();
+    Envelope::read(opened).unwrap().decode_payload(&mut payload).unwrap();
+    let ack: DigestForwardedAck = decode_binary(&payload).unwrap();
+    assert_eq!((ack.name.as_str(), ack.reply_id.as_str(), ack.secret.as_str()), ("daemon", "id-7", ""));
+}
+
+#[test]
+fn an_unacknowledged_message_is_sent_again_until_it_is_acknowledged() {
+    let mut host = Host::new(|_| {});
+    host.digest("old", 30_001);
+    host.subscribe("old", 30_001, "news");
+    host.got(30_001);
+    host.send(30_002, "news", b"x", "id-1");
+    assert_eq!(host.got(30_001).len(), 1);
+    host.wait(Duration::from_secs(5));
+    assert_eq!(host.got(30_001).len(), 1, "again after redelivery_retry_every");
+    let ack = DigestForwardedAck::new("old".to_owned(), "id-1".to_owned(), "old-secret".to_owned());
+    host.send(30_001, "digestForwardedAck", &binary(&ack), "e-3");
+    host.wait(Duration::from_secs(5));
+    assert!(host.got(30_001).is_empty());
+    assert_eq!(host.overlay.stats().delivered, 1);
+}
+
+#[test]
+fn an_exit_ends_the_membership_and_its_subscriptions() {
+    let mut host = Host::new(|_| {});
+    host.digest("old", 30_001);
+    host.subscribe("old", 30_001, "news");
+    let exit = DigestExit::new("old".to_owned(), 1_000, "old-secret".to_owned());
+    host.send(30_001, "digestExit", &binary(&exit), "e-3");
+    host.got(30_001);
+    host.send(30_002, "news", b"x", "id-1");
+    assert!(host.got(30_001).is_empty());
+    assert_eq!(host.overlay.stats().unheard, 1);
+    let changes: Vec<_> = std::iter::from_fn(|| host.overlay.poll_event())
+        .filter_map(|event| if let Event::Member(change, _) = event { Some(change) } else { None })
+        .collect();
+    assert_eq!(changes, [Change::In, Change::Out]);
+}
+
+#[test]
+fn protocol_1_is_not_spoken_where_it_is_switched_off_nor_with_other_hosts_nor_with_garbage() {
+    let mut off = Host::new(|config| config.legacy_clients = false);
+    off.digest("old", 30_001);
+    assert!(off.got(30_001).is_empty());
+    assert_eq!(off.overlay.stats().foreign, 1);
+
+    let mut host = Host::new(|_| {});
+    let mut garbage = [9; 208];
+    host.overlay.handle_datagram(host.now, local(30_001), &mut garbage);
+    assert_eq!(host.overlay.stats().forged, 1);
+    host.overlay.handle_datagram(host.now, ([10, 0, 0, 9], 30_001).into(), &mut [9; 208]);
+    assert_eq!(host.overlay.stats().foreign, 1);
+    assert!(host.got(30_001).is_empty());
+}
