@@ -208,7 +208,7 @@ impl Overlay {
             }
         }
         while let Some((_, met)) = self.members.poll_met() {
-            self.state.repair_with(met);
+            self.state.repair_with(now, met);
         }
         while let Some(event) = self.members.poll_event() {
             self.report_member(now, event);
