@@ -9,6 +9,7 @@ mod joining;
 mod keeping;
 mod report;
 mod run;
+mod train;
 
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
@@ -32,6 +33,7 @@ use joining::Joining;
 use keeping::Keeping;
 use report::Report;
 use run::Driver;
+use train::Train;
 
 /// Commands waiting for the task; beyond it those who ask wait.
 const COMMANDS: usize = 64;
@@ -189,7 +191,8 @@ pub fn start(
         sockets,
         buffers: Buffers::new(settings.read_packet_count),
         out: Vec::new(),
-        blocked: None,
+        waiting: None,
+        train: Train::default(),
         sent_all: true,
         clock,
         joining: Joining::new(settings, lookup, own, store.addresses()),

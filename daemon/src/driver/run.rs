@@ -13,15 +13,15 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Clock, Command, Joining, Keeping, Report, Statistics};
+use super::{Clock, Command, Joining, Keeping, Report, Statistics, Train};
 use crate::{
     random,
-    socket::{Buffers, Outgoing, Sent, Sockets},
+    socket::{Buffers, Sent, Sockets},
 };
 
 /// Turns before other tasks, and the commands, have theirs.
 const TURNS: usize = 16;
-/// Sends in one turn.
+/// Datagrams sent in one turn, about.
 const SENDS: usize = 256;
 
 /// Everything one overlay's task has.
@@ -31,10 +31,12 @@ pub(super) struct Driver {
     pub(super) config: Config,
     pub(super) sockets: Sockets,
     pub(super) buffers: Buffers,
-    /// Datagrams being sent.
+    /// The datagram being handed out.
     pub(super) out: Vec<u8>,
-    /// What `out` holds while the system's buffer is full.
-    pub(super) blocked: Option<Transmit>,
+    /// What `out` holds, while it waits for the train to leave.
+    pub(super) waiting: Option<Transmit>,
+    /// Datagrams coupled to be sent in one call.
+    pub(super) train: Train,
     pub(super) clock: Clock,
     pub(super) joining: Joining,
     pub(super) keeping: Keeping,
@@ -86,7 +88,7 @@ impl Driver {
             self.overlay.handle_timeout(now);
         }
         let more = !self.transmit();
-        self.sent_all = !more && self.blocked.is_none();
+        self.sent_all = !more && self.train.destination().is_none();
         self.handle_refusals();
         self.handle_events();
         received || more
@@ -94,23 +96,32 @@ impl Driver {
 
     /// Sends until nothing waits. False: there is more, but others come first.
     fn transmit(&mut self) -> bool {
+        let most = self.sockets.max_segments();
         for _ in 0..SENDS {
-            let transmit = match self.blocked.take() {
-                Some(transmit) => transmit,
-                None => match self.overlay.poll_transmit(self.clock.now(), &mut self.out) {
-                    Some(transmit) => transmit,
-                    None => return true,
-                },
-            };
-            let contents = self.out.get(..transmit.len).unwrap_or_default();
-            let outgoing = Outgoing { destination: transmit.destination, contents, segment_size: None };
-            if self.sockets.send(outgoing) == Sent::Blocked {
-                self.blocked = Some(transmit);
-                // Woken when the system can take it; meanwhile datagrams are received.
-                return true;
+            let next = self.waiting.take();
+            let next = next.or_else(|| self.overlay.poll_transmit(self.clock.now(), &mut self.out));
+            match next {
+                Some(next) if self.train.takes(&next, most) => self.train.couple(next, &mut self.out),
+                next => {
+                    self.waiting = next;
+                    // When the system's buffer is full we are woken in time; meanwhile datagrams are received.
+                    if !self.flush() || self.waiting.is_none() {
+                        return true;
+                    }
+                }
             }
         }
         false
+    }
+
+    /// Hands what is coupled to the system. False: it cannot take it now.
+    fn flush(&mut self) -> bool {
+        let blocked =
+            self.train.outgoing().is_some_and(|outgoing| self.sockets.send(outgoing) == Sent::Blocked);
+        if !blocked {
+            self.train.clear();
+        }
+        !blocked
     }
 
     fn handle_refusals(&mut self) {
@@ -150,8 +161,8 @@ impl Driver {
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }
-        let Driver { sockets, joining, commands, blocked, .. } = self;
-        let blocked = blocked.as_ref().map(|transmit| transmit.destination);
+        let Driver { sockets, joining, commands, train, .. } = self;
+        let blocked = train.destination();
         let woken = tokio::select! {
             ready = sockets.ready(blocked) => Woken::Sockets(ready),
             () = sleep => Woken::Timer,
