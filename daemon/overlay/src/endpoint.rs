@@ -66,6 +66,8 @@ pub(crate) struct Session {
     pub(crate) name: Box<[u8]>,
     /// Its publisher id.
     pub(crate) instance: i64,
+    /// Nonce of the hello that opened it: repetitions of that hello are told once more that the session is fresh.
+    pub(crate) opened_by: i64,
     /// Newest sequence published.
     pub(crate) last_sequence: i64,
     /// Whether it wants every membership change.
@@ -85,6 +87,7 @@ impl Session {
             client,
             name: name.into(),
             instance,
+            opened_by: 0,
             last_sequence,
             watches: false,
             stalled: false,

@@ -26,6 +26,7 @@ pub(super) enum Phase {
 
 #[derive(Debug)]
 pub(super) struct Asking {
+    /// Of this question and its repetitions: it tells the daemon which they are.
     nonce: i64,
     /// The daemon's receiver id; 0 while it is not known.
     receiver: u64,

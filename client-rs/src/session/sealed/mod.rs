@@ -7,6 +7,8 @@
 mod handshake;
 mod peer;
 mod requests;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::collections::VecDeque;

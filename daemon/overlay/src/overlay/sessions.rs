@@ -109,13 +109,14 @@ impl Overlay {
         let Some(endpoint) = self.endpoints.get_mut(id) else { return true };
         endpoint.address = from;
         endpoint.reachable = true;
+        let repeated = endpoint.session.as_deref().is_some_and(|session| session.opened_by == hello.nonce);
         let welcome = Welcome::new(
             self.config.member_name.clone(),
             hello.nonce,
             self.config.limits.receive_window as i32,
             self.config.keepalive_every.as_millis() as i32,
             self.config.quarantine_after.as_millis() as i32,
-            resumed.is_none(),
+            resumed.is_none() || repeated,
         );
         endpoint.push_frame(frame::WELCOME, &encode_control(&welcome));
         self.endpoints.settle(now, id);
@@ -154,8 +155,9 @@ impl Overlay {
         };
         let mut endpoint = Endpoint::new(header.salt, from, now);
         endpoint.link = Some(Box::new(Link::new(link, hello.receive_window.unsigned_abs())));
-        endpoint.session =
-            Some(Box::new(Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence)));
+        let mut session = Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence);
+        session.opened_by = hello.nonce;
+        endpoint.session = Some(Box::new(session));
         let id = self.endpoints.insert(endpoint);
         self.endpoints.saw(id, header.counter);
         self.session_of.insert(client, id);

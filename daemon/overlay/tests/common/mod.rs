@@ -64,6 +64,7 @@ pub struct Client {
     pending: Vec<u8>,
     sequence: i64,
     requests: i64,
+    hellos: i64,
 }
 
 impl Client {
@@ -85,12 +86,14 @@ impl Client {
             pending: Vec::new(),
             sequence: 0,
             requests: 0,
+            hellos: 0,
         }
     }
 
     pub fn hello(&mut self) {
-        let name = self.name.clone();
-        let hello = ClientHello::new(name, self.instance, self.secret.clone(), 1 << 20, 7);
+        self.hellos += 1;
+        let (name, secret) = (self.name.clone(), self.secret.clone());
+        let hello = ClientHello::new(name, self.instance, secret, 1 << 20, self.hellos);
         frame::put_with(frame::CLIENT_HELLO, &mut self.pending, |out| encode_compact(&hello, out));
     }
 
