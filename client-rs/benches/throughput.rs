@@ -121,7 +121,9 @@ fn start_daemon() -> (u16, thread::JoinHandle<Duration>, tokio::sync::oneshot::S
 
 /// Runs it on a thread with a runtime of its own, so that its CPU time is its own.
 fn on_thread<T: Send + 'static>(what: impl Future<Output = T> + Send + 'static) -> thread::JoinHandle<T> {
-    thread::spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what))
+    thread::spawn(|| {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(what)
+    })
 }
 
 /// CPU time of this thread so far, where the system tells.
