@@ -41,6 +41,9 @@ pub enum OptionsError {
         /// Its length.
         len: usize,
     },
+    /// A name that is not UTF-8, in protocol 2.
+    #[error("name is not UTF-8: protocol 2 wants text, protocol 1 takes any bytes")]
+    NameNotText,
     /// A secret of too many bytes.
     #[error("secret has {len} bytes: a client's secret has 0 to 255")]
     Secret {
@@ -168,6 +171,12 @@ pub enum SubscribeError {
     BadType {
         /// Its length.
         len: usize,
+    },
+    /// An event type is not UTF-8, in protocol 2.
+    #[error("{event_type} is not UTF-8: protocol 2 subscribes to text, protocol 1 to any bytes")]
+    NotText {
+        /// The type.
+        event_type: Name,
     },
     /// The event type is one of the daemon's own.
     #[error("{event_type} is one of the daemon's own event types: use watch_members")]

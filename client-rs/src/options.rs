@@ -128,6 +128,9 @@ impl Options {
         if !self.name.is_valid() {
             return Err(OptionsError::Name { len: self.name.len() });
         }
+        if self.protocol == Protocol::Sealed && self.name.as_str().is_none() {
+            return Err(OptionsError::NameNotText);
+        }
         if self.secret.len() > Name::MAX {
             return Err(OptionsError::Secret { len: self.secret.len() });
         }

@@ -136,6 +136,8 @@ async fn wrong_types_are_refused_before_anything_is_sent() {
     assert_eq!(subscribe(&none).await, Some(SubscribeError::NoTypes));
     assert_eq!(subscribe(&["a", ""]).await, Some(SubscribeError::BadType { len: 0 }));
     assert!(matches!(subscribe(&["member_in"]).await, Some(SubscribeError::ReservedType { .. })));
+    let bytes = client.subscribe([gossiperl_client::Name::from(&[0xff][..])], SlowPolicy::Wait).await;
+    assert!(matches!(bytes.err(), Some(SubscribeError::NotText { .. })));
     let long = "x".repeat(256);
     assert_eq!(client.publish(long.as_str(), "").await, Err(PublishError::BadType { len: 256 }));
     assert!(matches!(client.publish("member_out", "").await, Err(PublishError::ReservedType { .. })));
@@ -326,4 +328,62 @@ async fn a_daemon_that_stops_for_a_while_resumes_the_session() {
     assert!(matches!(soon(events.next()).await, Some(Event::Connected { resumed: true, .. })));
     soon(publishing).await.unwrap().unwrap();
     assert_eq!(soon(news.next()).await.unwrap().payload(), b"patience");
+}
+
+#[tokio::test]
+async fn a_subscription_given_up_before_it_was_answered_is_ended() {
+    let daemon = Daemon::start().await;
+    let (a, b) = (daemon.client("a").await, daemon.client("b").await);
+    for _ in 0..1_000 {
+        // Polled, so that it is asked for, and hardly ever answered by then.
+        let asking = b.subscribe(["n"], SlowPolicy::Wait);
+        drop(tokio::time::timeout(Duration::ZERO, asking).await);
+    }
+    let mut real = soon(b.subscribe(["n"], SlowPolicy::Wait)).await.unwrap();
+    soon(a.publish("n", "x")).await.unwrap();
+    assert_eq!(soon(real.next()).await.unwrap().payload(), b"x");
+}
+
+#[tokio::test]
+async fn a_thousand_clients_come_and_go_and_leave_nothing() {
+    let open_files = || std::fs::read_dir("/proc/self/fd").map_or(0, Iterator::count);
+    let daemon = Daemon::start().await;
+    let before = open_files();
+    for round in 0..1_000 {
+        let client = daemon.client("a").await;
+        let subscription = client.subscribe(["n"], SlowPolicy::Wait).await.unwrap();
+        if round % 2 == 0 {
+            client.close().await;
+        }
+        drop((client, subscription));
+    }
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    soon(async {
+        while tasks() > 1 {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    // Other tests of this process have files of their own, but not a thousand.
+    assert!(open_files() < before + 300);
+}
+
+#[test]
+fn the_end_of_the_runtime_is_the_end_of_the_client() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (client, mut subscription) = runtime.block_on(async {
+        let daemon = Daemon::start().await;
+        let client = daemon.client("a").await;
+        let subscription = client.subscribe(["n"], SlowPolicy::Wait).await.unwrap();
+        (client, subscription)
+    });
+    drop(runtime);
+    assert_eq!(client.try_publish("n", "x").err(), Some(PublishError::Closed));
+    let other = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    assert!(other.block_on(subscription.next()).is_none());
+    other.block_on(client.close());
+    assert!(matches!(
+        Client::start(Options::new(1, "a", Daemon::KEY)).map(|_| ()),
+        Err(ConnectError::NoRuntime)
+    ));
 }

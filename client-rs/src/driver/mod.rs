@@ -6,17 +6,16 @@
 mod requests;
 mod router;
 mod socket;
+mod start;
 
 use std::{
     pin::Pin,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use gossiperl_idl::Salt;
 use gossiperl_link::Time;
-use ring::rand::{SecureRandom, SystemRandom};
 use tokio::time::Sleep;
 
 use self::{
@@ -25,61 +24,13 @@ use self::{
     socket::{Outcome, Socket},
 };
 use crate::{
-    Event, Options, Protocol,
-    error::{ConnectError, SubscribeError},
-    session::{Notice, Session, legacy, sealed},
-    shared::{Command, Outbox, Shared, Status, Work},
+    DisconnectReason, Event, Refusal,
+    error::SubscribeError,
+    session::{Notice, Progress, Session},
+    shared::{Answer, Command, Outbox, Shared, Status, Work},
 };
 
-/// Opens the socket and starts the task.
-pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
-    let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
-    let socket_error = |source| ConnectError::Socket { address: options.address, source };
-    let socket = Socket::connect(options.address).map_err(socket_error)?;
-    let start = Instant::now();
-    let instance = i64::from_ne_bytes(random()).saturating_abs().max(1);
-    let shared = Arc::new(Shared::new(&options, instance));
-    let session = match options.protocol {
-        Protocol::Sealed => {
-            let config = sealed::Config {
-                name: options.name,
-                secret: options.secret,
-                keys: options.keys,
-                salt: Salt::new(unix_time().as_micros() as u64, u64::from_ne_bytes(random()).max(1)),
-                instance,
-                receive_window: socket.receive_window(),
-                window: options.window,
-            };
-            Session::Sealed(Box::new(sealed::Sealed::new(config, Time::ZERO)))
-        }
-        Protocol::Legacy => {
-            let config = legacy::Config {
-                name: options.name,
-                secret: options.secret,
-                keys: options.keys,
-                port: socket.local_port().map_err(socket_error)?,
-                unix_seconds: unix_time().as_secs() as i64,
-                seed: random(),
-            };
-            Session::Legacy(Box::new(legacy::Legacy::new(config, Time::ZERO)))
-        }
-    };
-    let driver = Driver {
-        shared: Arc::clone(&shared),
-        socket,
-        session,
-        router: Router::default(),
-        requests: Requests::default(),
-        work: Work::default(),
-        start,
-        out: Vec::with_capacity(sealed::MAX_DATAGRAM),
-        unsent: false,
-        done: 0,
-        closing: None,
-    };
-    runtime.spawn(driver.run());
-    Ok(shared)
-}
+pub(crate) use start::start;
 
 struct Driver {
     shared: Arc<Shared>,
@@ -200,7 +151,7 @@ impl Driver {
         self.requests.group(&requests, purpose);
     }
 
-    fn unsubscribe(&mut self, now: Time, id: u64, done: Option<crate::shared::Answer<()>>) {
+    fn unsubscribe(&mut self, now: Time, id: u64, done: Option<Answer<()>>) {
         // Gone already where it was refused.
         let (gone, changed) = self.router.remove(id).unwrap_or_default();
         if self.router.release() {
@@ -222,7 +173,7 @@ impl Driver {
     /// Tells the application what has become of its messages and requests, and what has happened.
     fn tell(&mut self, now: Time) {
         let progress = self.session.take_progress();
-        if progress.messages > 0 {
+        if progress != Progress::default() {
             let first = self.done;
             self.done += progress.messages;
             let done = self.done;
@@ -249,7 +200,7 @@ impl Driver {
                 self.tell_event(Event::Connected { daemon, resumed });
             }
             Notice::Disconnected(reason) => {
-                let unreachable = reason == crate::DisconnectReason::Unreachable;
+                let unreachable = reason == DisconnectReason::Unreachable;
                 self.shared.status.send_replace(Status::Connecting { unreachable, refused: None });
                 self.tell_event(Event::Disconnected(reason));
             }
@@ -295,7 +246,7 @@ impl Driver {
         }
     }
 
-    fn complete(&mut self, now: Time, purpose: Purpose, result: Result<(), crate::Refusal>) {
+    fn complete(&mut self, now: Time, purpose: Purpose, result: Result<(), Refusal>) {
         match result {
             Ok(()) => {
                 if let Some(event) = event_of(&purpose) {
@@ -388,21 +339,6 @@ impl Drop for Driver {
             }
         }
     }
-}
-
-fn unix_time() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-/// Random bytes of the system's.
-fn random<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        // What is left is unique, though it can be guessed.
-        let clock = unix_time().as_nanos().to_le_bytes();
-        bytes.iter_mut().zip(clock).for_each(|(byte, tick)| *byte = tick);
-    }
-    bytes
 }
 
 /// Batches read, and datagrams sent, before the other has its turn.

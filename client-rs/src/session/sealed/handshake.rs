@@ -192,15 +192,16 @@ impl Sealed {
     }
 
     pub(super) fn handle_refusal(&mut self, now: Time, nonce: i64, refusal: Refusal) {
-        match &mut self.phase {
-            Phase::Asking(asking) if asking.nonce == nonce => {
-                asking.longest = LONGEST_REFUSED_BACKOFF;
-                asking.backoff = (asking.backoff * 2).max(FIRST_REFUSED_BACKOFF).min(asking.longest);
-                asking.next = now + asking.backoff;
-                self.notices.push_back(Notice::Refused(refusal));
-            }
-            Phase::Connected(_) => self.notices.push_back(Notice::Refused(refusal)),
-            _ => {}
+        if let Phase::Asking(asking) = &mut self.phase
+            && asking.nonce == nonce
+        {
+            asking.longest = LONGEST_REFUSED_BACKOFF;
+            asking.backoff = (asking.backoff * 2).max(FIRST_REFUSED_BACKOFF).min(asking.longest);
+            asking.next = now + asking.backoff;
+            self.notices.push_back(Notice::Refused(refusal));
+        } else if self.phase.is_connected() && !self.fail(nonce, &refusal) {
+            // A message names itself by its sequence; this is something else.
+            self.notices.push_back(Notice::Refused(refusal));
         }
     }
 

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use self::{handshake::Phase, peer::Peer, requests::Requests};
 use super::{Notice, Progress, seen::Seen};
-use crate::{DisconnectReason, Name, SlowPolicy, delivery::Incoming, options::Bound};
+use crate::{DisconnectReason, Name, PublishError, Refusal, SlowPolicy, delivery::Incoming, options::Bound};
 
 /// The most a datagram holds on loopback, in bytes (PROTOCOL.md section 3).
 pub(crate) const MAX_DATAGRAM: usize = 60_000;
@@ -71,6 +71,8 @@ pub(crate) struct Sealed {
     pending: VecDeque<Bytes>,
     in_link: usize,
     progress: Progress,
+    /// Messages done up to the last time the progress was taken.
+    told: u64,
     requests: Requests,
     seen: Seen,
     notices: VecDeque<Notice>,
@@ -114,6 +116,7 @@ impl Sealed {
             pending: VecDeque::new(),
             in_link: 0,
             progress: Progress::default(),
+            told: 0,
             requests: Requests::default(),
             seen: Seen::new(),
             notices: VecDeque::new(),
@@ -287,7 +290,21 @@ impl Sealed {
     }
 
     pub(crate) fn take_progress(&mut self) -> Progress {
+        self.told += self.progress.messages;
         std::mem::take(&mut self.progress)
+    }
+
+    /// The daemon will never take the message with this sequence. True: it is one that waits for its acknowledgement.
+    fn fail(&mut self, sequence: i64, refusal: &Refusal) -> bool {
+        let Some(index) = u64::try_from(sequence).ok().and_then(|sequence| sequence.checked_sub(1)) else {
+            return false;
+        };
+        let first = self.told + self.progress.messages;
+        if !(first..first + self.pending.len() as u64).contains(&index) {
+            return false;
+        }
+        self.progress.failures.push((index - self.told, PublishError::Refused(refusal.clone())));
+        true
     }
 
     pub(crate) fn is_flushed(&self) -> bool {

@@ -161,6 +161,22 @@ fn keys_are_changed_under_traffic_without_losing_anything() {
 }
 
 #[test]
+fn a_message_that_the_daemon_refuses_fails_and_the_others_do_not() {
+    let mut network = Network::new(4, 1);
+    network.run_until(60 * SECOND, |network| network.all_connected());
+    network.publish(0, "n", 0);
+    network.run(SECOND);
+    network.publish(0, "n", 1);
+    network.publish(0, "member_in", 2);
+    network.publish(0, "n", 3);
+    network.run(SECOND);
+    let client = &network.clients[0];
+    assert_eq!((client.acknowledged, client.failures.len()), (4, 1));
+    let (index, PublishError::Refused(refusal)) = &client.failures[0] else { panic!() };
+    assert_eq!((*index, refusal.code), (2, gossiperl_idl::code::RESERVED_TYPE));
+}
+
+#[test]
 fn members_come_in_pages_and_changes_follow() {
     let mut network = Network::new(3, 3);
     network.clients[2].cut_off = true;

@@ -12,7 +12,7 @@ use rand_chacha::{
 use zeroize::Zeroizing;
 
 use crate::{
-    Name, SlowPolicy,
+    Name, PublishError, SlowPolicy,
     options::Bound,
     session::{
         Notice,
@@ -68,6 +68,8 @@ pub(super) struct Client {
     /// Publisher and number of each delivery.
     pub(super) delivered: Vec<(usize, u32)>,
     pub(super) acknowledged: u64,
+    /// Index and error of each message that failed.
+    pub(super) failures: Vec<(u64, PublishError)>,
     pub(super) done: usize,
     /// Nothing reaches it, and nothing of its gets through.
     pub(super) cut_off: bool,
@@ -211,7 +213,12 @@ impl Network {
                 self.send(Packet::ToDaemon(index, out.clone()));
             }
             let client = &mut self.clients[index];
-            client.acknowledged += client.session.take_progress().messages;
+            let progress = client.session.take_progress();
+            let first = client.acknowledged;
+            client
+                .failures
+                .extend(progress.failures.into_iter().map(|(offset, error)| (first + offset, error)));
+            client.acknowledged += progress.messages;
             while let Some(notice) = client.session.poll_notice() {
                 client.done += usize::from(matches!(notice, Notice::Done { result: Ok(()), .. }));
                 client.notices.push(notice);
@@ -262,6 +269,7 @@ fn client(index: usize, name: &str, now: Time) -> Client {
         notices: Vec::new(),
         delivered: Vec::new(),
         acknowledged: 0,
+        failures: Vec::new(),
         done: 0,
         cut_off: false,
         instance,
