@@ -1,6 +1,7 @@
 //! Shared state from outside: stores, the hash tree, and whole networks of them in virtual time.
 //!
-//! Random tests print their seed when they fail; `GOSSIPERL_SEED=… cargo test` runs them with that one alone.
+//! Random tests print their seed when they fail; `GOSSIPERL_SEED=… cargo test` runs them with that one alone,
+//! `GOSSIPERL_SEEDS=…` with so many.
 
 #![allow(
     clippy::unwrap_used,

@@ -11,15 +11,13 @@ use rand_chacha::ChaCha8Rng;
 
 pub(crate) type Random = ChaCha8Rng;
 
-/// Runs a test with each seed; a failing one is printed. `GOSSIPERL_SEED` replays a single one.
+/// Runs a test with each seed; a failing one is printed. `GOSSIPERL_SEED` replays a single one, `GOSSIPERL_SEEDS` says how
+/// many to try.
 pub(crate) fn with_seeds(count: u64, test: impl Fn(&mut Random)) {
-    let chosen = std::env::var("GOSSIPERL_SEED").ok();
-    let seeds = match chosen.as_deref().map(str::parse) {
-        Some(seed) => {
-            let seed = seed.expect("GOSSIPERL_SEED is a number");
-            seed..seed + 1
-        }
-        None => 0..count,
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let seeds = match number("GOSSIPERL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("GOSSIPERL_SEEDS").unwrap_or(count),
     };
     for seed in seeds {
         let run = || test(&mut ChaCha8Rng::seed_from_u64(seed));
