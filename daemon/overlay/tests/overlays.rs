@@ -216,6 +216,23 @@ fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
 }
 
 #[test]
+fn the_subscriptions_of_a_daemon_that_is_given_up_are_gone() {
+    let mut network = Network::new(3, 0.0, seed());
+    let publisher = network.connect(0, "publisher");
+    let subscriber = network.connect(2, "subscriber");
+    network.run(3 * SECOND);
+    network.client(2, subscriber).subscribe("news", SlowPolicy::WAIT);
+    network.run(3 * SECOND);
+    network.machines[2].up = false;
+    network.run(200 * SECOND);
+    network.client(0, publisher).hello();
+    network.run(SECOND);
+    network.client(0, publisher).publish("news", b"x");
+    network.run(SECOND);
+    assert_eq!(network.machines[0].overlay.stats().unheard, 1);
+}
+
+#[test]
 fn everything_acknowledged_arrives_once_and_in_order_at_ten_and_thirty_percent_loss() {
     for (round, loss) in [0.1, 0.3].into_iter().enumerate() {
         let mut network = Network::new(3, loss, seed() + round as u64);

@@ -190,7 +190,8 @@ impl Overlay {
     /// Carries what membership and state have found out to each other, to the routes, and to whoever watches.
     pub(super) fn follow_members(&mut self, now: Time) {
         while let Some(name) = self.members.poll_changed() {
-            let id = self.members.by_name(&name);
+            // One that was dropped is still in the table, as a tombstone: for the shared state it is gone.
+            let id = self.members.by_name(&name).filter(|id| self.members.summary(*id).is_some());
             let update = id.and_then(|id| self.members.update_of(id));
             let salt = id.and_then(|id| self.members.member(id)).map(|member| *member.generation());
             let before = match salt {
