@@ -39,6 +39,11 @@ impl GossipQueue {
         self.entries.len()
     }
 
+    /// Any entry of another than ourselves.
+    pub(super) fn first_of_others(&self) -> Option<MemberId> {
+        self.entries.iter().map(|&(_, _, id)| id).find(|&id| id != MemberId::ME)
+    }
+
     /// (Re)starts the telling of a member's news.
     pub(super) fn push(&mut self, id: MemberId, member: &mut Member) {
         self.remove(id, member);

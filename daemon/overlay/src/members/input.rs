@@ -151,6 +151,7 @@ impl Members {
         let Some(id) = self.table.by_generation(generation) else { return false };
         let Some(member) = self.table.get_mut(id) else { return false };
         member.last_heard = now;
+        self.own.heard = now;
         if !member.liveness.is_live() && self.me().liveness != Liveness::Left {
             self.correct(now, id, from, *generation, true);
         }

@@ -132,6 +132,18 @@ impl Lists {
         picked
     }
 
+    /// Who is at this place of a list.
+    #[cfg(test)]
+    pub(super) fn at(&self, list: List, place: u32) -> Option<MemberId> {
+        let ring = match list {
+            List::None => return None,
+            List::Near => &self.near,
+            List::Far => &self.far,
+            List::Lost => &self.lost,
+        };
+        ring.order.get(place as usize).copied()
+    }
+
     fn ring(&mut self, list: List) -> Option<&mut Ring> {
         match list {
             List::None => None,

@@ -4,7 +4,7 @@
 //! - Within a generation a higher incarnation beats a lower one; only the member itself raises it.
 //! - At one incarnation suspect beats alive, and failed beats both; left beats everything and is final for the run.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gossiperl_idl::Salt;
 use gossiperl_link::Time;
@@ -17,9 +17,9 @@ use super::{
     table::{Member, MemberId},
 };
 
-/// So many of those who hear of a suspicion probe the suspect at once, on average. Our choice: Lifeguard's confirmations
-/// with the published suspicion multiplier are two; one more for the one that gets lost.
-const SECOND_OPINIONS: f64 = 3.0;
+/// So many of those who hear of a suspicion probe the suspect at once, on average. Two confirmations are wanted; chance
+/// rarely picks fewer than two with this.
+const SECOND_OPINIONS: f64 = 5.0;
 /// What repair brings is passed on as gossip only while the queue is shorter: a few changes are news, a table is not.
 const NEWS_FROM_REPAIR: usize = 16;
 
@@ -133,15 +133,14 @@ impl Members {
         let same = claim.incarnation == member.incarnation;
         match theirs {
             Liveness::Left if newer || same => {}
+            Liveness::Failed if (newer || same) && ours.is_live() => {
+                return self.merge_failure(now, id, claim, source);
+            }
             _ if newer => {}
             Liveness::Suspect if same && ours == Liveness::Suspect => {
                 return self.merge_confirmation(id, claim);
             }
             Liveness::Suspect if same && ours == Liveness::Alive => {}
-            Liveness::Failed if same && ours == Liveness::Suspect => {}
-            Liveness::Failed if same && ours == Liveness::Alive => {
-                return self.merge_unheralded_failure(now, id, claim, source);
-            }
             _ if same && ours == theirs => return Merged::Known,
             _ => return Merged::Stale(id),
         }
@@ -160,23 +159,29 @@ impl Members {
         if self.confirm(id, &accuser) { Merged::News(id) } else { Merged::Known }
     }
 
-    /// Someone declared failed what we hold alive, and we never heard of a suspicion: the suspicion got lost, or it is
-    /// of the time before a partition healed. Suspect it ourselves, or only look.
-    fn merge_unheralded_failure(
-        &mut self,
-        now: Time,
-        id: MemberId,
-        claim: &Claim<'_>,
-        source: Source,
-    ) -> Merged {
-        if source == Source::Repair {
+    /// Someone declared failed what we hold for live. Believed once we have suspected it ourselves for long enough that
+    /// a refutation would have come; before that a partition may just have healed, or the suspicion got lost.
+    fn merge_failure(&mut self, now: Time, id: MemberId, claim: &Claim<'_>, source: Source) -> Merged {
+        let alive = self.table.get(id).is_some_and(|member| member.liveness == Liveness::Alive);
+        if alive && source == Source::Repair {
             self.hasten(now, id);
             return Merged::Known;
         }
-        let accuser = self.accuser_of(claim);
-        self.become_suspect(now, id, &accuser);
-        self.hasten(now, id);
-        Merged::News(id)
+        let known = self
+            .table
+            .get_mut(id)
+            .map(|member| std::mem::replace(&mut member.incarnation, claim.incarnation) == claim.incarnation);
+        if alive {
+            let accuser = self.accuser_of(claim);
+            self.become_suspect(now, id, &accuser);
+            self.hasten(now, id);
+        }
+        let patience = self.patience().min / 2;
+        if self.bring_forward(id, patience) <= now {
+            self.become_failed(now, id);
+            return Merged::News(id);
+        }
+        if alive || known == Some(false) { Merged::News(id) } else { Merged::Known }
     }
 
     /// Puts a member whose run, incarnation and address are the claim's into the claim's liveness.
@@ -206,6 +211,19 @@ impl Members {
         self.suspicions.remove(&(before, id));
         self.suspicions.insert((after, id));
         true
+    }
+
+    /// Lets a suspicion last no longer than this from its start. Returns its end; of one not suspected, the start of time.
+    fn bring_forward(&mut self, id: MemberId, lasting: Duration) -> Time {
+        let Some(suspicion) = self.table.get_mut(id).and_then(|member| member.suspicion.as_mut()) else {
+            return Time::ZERO;
+        };
+        let before = suspicion.deadline;
+        suspicion.bring_forward(lasting);
+        let after = suspicion.deadline;
+        self.suspicions.remove(&(before, id));
+        self.suspicions.insert((after, id));
+        after
     }
 
     fn pass_on(&mut self, id: MemberId, source: Source) {

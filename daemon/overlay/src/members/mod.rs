@@ -14,8 +14,8 @@
 //! - A direct ping is repeated within the probe's time, so that single losses cost no suspicion.
 //! - Some of those who hear of a suspicion probe the suspect at once (`second opinion`): independent confirmations come
 //!   within a probe's time instead of a round, whatever the overlay's size.
-//! - A failure is believed of a suspect. Of one we hold alive it counts as a suspicion (gossip) or has it probed
-//!   (repair), so that merging halves do not declare each other's healthy members failed.
+//! - A failure is believed once we have suspected the member ourselves for a while. Of one we hold alive it begins a
+//!   suspicion (gossip) or has it probed (repair), so that merging halves do not declare healthy members failed.
 //! - When our own timers run late we were stalled, and every open suspicion moves by the stall.
 //!
 //! Load: each daemon sends one ping a period, and gossip only while there is something to say, to a fixed number of
@@ -25,6 +25,8 @@
 //! from a daemon whose generation is known (an Introduction: from any). It drains `poll_*` after every input.
 
 mod awareness;
+#[cfg(test)]
+mod check;
 mod claim;
 mod event;
 mod frame;
@@ -42,6 +44,9 @@ mod table;
 mod timers;
 mod tombstone;
 mod transition;
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, VecDeque},

@@ -19,7 +19,7 @@ const GENERATION_EVERY: Duration = Duration::from_secs(10);
 const REPORT_EVERY: Duration = Duration::from_secs(60);
 /// Names and addresses so remembered; beyond it the oldest is forgotten, and reported again.
 const MAX_REPORTED: usize = 64;
-/// Members told at once of a new generation or of our leaving, beside the gossip.
+/// Members told at once of a new generation or of our leaving, before the gossip's next tick.
 const TOLD_AT_ONCE: usize = 8;
 
 /// The passing state of ourselves.
@@ -27,6 +27,8 @@ const TOLD_AT_ONCE: usize = 8;
 pub(super) struct Own {
     /// When a newer generation was last asked for.
     asked_generation: Option<Time>,
+    /// When a datagram of any member last arrived.
+    pub(super) heard: Time,
 }
 
 impl Members {
@@ -42,10 +44,7 @@ impl Members {
         self.mark_changed(MemberId::ME);
         self.probes.stop();
         self.tell_own();
-        for id in self.lists.pick_any(&mut self.rng, TOLD_AT_ONCE, None) {
-            self.send_own(id);
-        }
-        self.next_gossip = now;
+        self.gossip_targets = self.lists.pick_any(&mut self.rng, TOLD_AT_ONCE, None);
     }
 
     /// Whether our leaving has been told as often as gossip tells anything, or there is nobody to tell.
@@ -138,14 +137,6 @@ impl Members {
         if self.me().gossip.is_none() {
             self.tell_own();
         }
-    }
-
-    /// Sends a member our own state.
-    pub(super) fn send_own(&mut self, id: MemberId) {
-        let Some(member) = self.table.get(id) else { return };
-        let (to, receiver) = (member.address, member.generation);
-        let update = self.me().claim().to_update();
-        self.send(to, Some(receiver), MembersFrame::Update(update));
     }
 
     /// Sends an introduction of ours.

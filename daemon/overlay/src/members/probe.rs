@@ -21,6 +21,7 @@ use super::{
     claim::{Claim, Liveness, address_bytes},
     event::count,
     frame::MembersFrame,
+    suspicion::probe_span,
     table::MemberId,
 };
 
@@ -28,6 +29,8 @@ use super::{
 const MAX_PROBES: usize = 8;
 /// Members waiting for an extra probe; beyond it they wait for their turn in the round.
 const MAX_SOON: usize = 64;
+/// Periods without a datagram of any member after which we take ourselves for cut off from all.
+const CUT_OFF_PERIODS: u32 = 10;
 /// Helpers asked at most, whatever the configuration says: their answers are bits of a word.
 const MAX_HELPERS: usize = 32;
 
@@ -123,10 +126,15 @@ impl Members {
     /// Does what is due.
     pub(super) fn advance_probes(&mut self, now: Time) {
         if self.probes.next_period.is_some_and(|time| time <= now) {
-            let every = self.awareness.scale(self.settings.detector.probe_every);
+            let every = self.settings.detector.probe_every;
+            // Whoever hears nobody at all is cut off, rather than slow: it finds out soon, however long the list.
+            let cut_off = now.since(self.own.heard) > every * CUT_OFF_PERIODS;
+            let every = if cut_off { every } else { self.awareness.scale(every) };
             self.probes.next_period = (self.lists.live() > 0).then_some(now + every);
-            if let Some(id) = self.lists.next(&mut self.table, &mut self.rng) {
-                self.start_probe(now, id);
+            for _ in 0..if cut_off { MAX_PROBES } else { 1 } {
+                if let Some(id) = self.lists.next(&mut self.table, &mut self.rng) {
+                    self.start_probe(now, id);
+                }
             }
         }
         while let Some(index) = self.probes.running.iter().position(|probe| probe.next <= now) {
@@ -196,7 +204,7 @@ impl Members {
         }
         let generation = member.generation;
         let detector = &self.settings.detector;
-        let whole = detector.probe_every.min(detector.probe_timeout.saturating_mul(3));
+        let whole = probe_span(detector);
         let half = self.awareness.scale(detector.probe_timeout) / 2;
         let end = now + self.awareness.scale(whole).max(Duration::from_millis(1));
         let sequence = self.probes.next_sequence() as u32;
@@ -302,5 +310,7 @@ impl Members {
         if news && let Some(member) = self.table.get_mut(probe.target) {
             self.gossip.push(probe.target, member);
         }
+        // An accuser keeps asking, and telling the suspect, until the suspicion has ended.
+        self.hasten(now, probe.target);
     }
 }

@@ -80,10 +80,21 @@ impl Members {
 
     /// Picks this tick's targets.
     pub(super) fn advance_gossip(&mut self, now: Time) {
+        if self.lists.live() == 0 {
+            self.forget_news();
+        }
         if self.gossip_timeout().is_some_and(|time| time <= now) {
             self.next_gossip = now + self.settings.detector.gossip_every;
             let count = self.settings.detector.gossip_nodes.min(MAX_UPDATES);
             self.gossip_targets = self.lists.pick(&mut self.rng, count, None);
+        }
+    }
+
+    /// Alone there is nobody to tell, and when somebody comes back the news of our losses is none.
+    fn forget_news(&mut self) {
+        while let Some(id) = self.gossip.first_of_others() {
+            let Some(member) = self.table.get_mut(id) else { return };
+            self.gossip.remove(id, member);
         }
     }
 

@@ -24,16 +24,22 @@ pub(super) struct Patience {
 impl Patience {
     /// For an overlay of `members` with ourselves, never longer than `bound` (zero: no bound).
     ///
-    /// `min = suspicion_mult * max(1, log10(members)) * probe_every`, `max = suspicion_max_mult * min`, and
-    /// `suspicion_mult - 2` confirmations, or none where there are not so many to give them (memberlist).
+    /// `min = suspicion_mult * span + gossip_every * log(members) / log(1 + gossip_nodes)`, `span` being a probe's time:
+    /// time for others to probe the suspect and tell it, and for gossip to reach everybody once. memberlist's
+    /// `suspicion_mult * probe_every * log10(members)` has confirmations wait for the next rounds of probing; ours come
+    /// from probes made at once. `max = suspicion_max_mult * min`.
+    ///
+    /// `suspicion_mult - 2` confirmations are wanted (memberlist), but at least its LAN preset's two; none where there
+    /// are not so many members to give them.
     pub(super) fn new(detector: &Detector, members: usize, bound: Duration) -> Self {
-        let scale = (members.max(1) as f64).log10().max(1.0);
         let bound = if bound.is_zero() { Duration::MAX } else { bound };
-        let micros = detector.probe_every.as_micros() as f64 * f64::from(detector.suspicion_mult) * scale;
+        let rounds = (members.max(1) as f64).ln() / (detector.gossip_nodes.max(1) as f64 + 1.0).ln();
+        let probes = probe_span(detector).as_micros() as f64 * f64::from(detector.suspicion_mult.max(1));
         // A float's cast saturates.
-        let min = Duration::from_micros(micros as u64).min(bound);
+        let micros = (probes + detector.gossip_every.as_micros() as f64 * rounds) as u64;
+        let min = Duration::from_micros(micros).min(bound);
         let max = min.saturating_mul(detector.suspicion_max_mult.max(1)).min(bound);
-        let wanted = (detector.suspicion_mult.saturating_sub(2) as usize).min(MAX_CONFIRMATIONS);
+        let wanted = (detector.suspicion_mult.saturating_sub(2) as usize).clamp(2, MAX_CONFIRMATIONS);
         let confirmations = if members.saturating_sub(2) < wanted { 0 } else { wanted };
         Patience { confirmations, min, max }
     }
@@ -48,6 +54,11 @@ impl Patience {
         let timeout = self.max.as_micros() as f64 - span * share;
         Duration::from_micros(timeout as u64).max(self.min)
     }
+}
+
+/// How long one probe may take, while we are healthy: time for indirect ones after the direct one.
+pub(super) fn probe_span(detector: &Detector) -> Duration {
+    detector.probe_every.min(detector.probe_timeout.saturating_mul(3))
 }
 
 /// An open suspicion of one member. Boxed in the table: few members are suspected at a time.
@@ -92,6 +103,11 @@ impl Suspicion {
         true
     }
 
+    /// Lets it last no longer than this from its start.
+    pub(super) fn bring_forward(&mut self, lasting: Duration) {
+        self.deadline = self.deadline.min(self.started + lasting);
+    }
+
     /// Gives the member the shortest time once more, since it answered us.
     pub(super) fn extend(&mut self, now: Time) {
         self.extended = true;
@@ -120,10 +136,8 @@ mod tests {
 
     #[test]
     fn confirmations_shorten_the_timeout_along_lifeguards_curve() {
-        let patience = Patience::new(&Detector::default(), 10, Duration::ZERO);
-        assert_eq!(patience.confirmations, 2);
-        assert_eq!(patience.min, Duration::from_secs(4));
-        assert_eq!(patience.max, Duration::from_secs(24));
+        let patience =
+            Patience { confirmations: 2, min: Duration::from_secs(4), max: Duration::from_secs(24) };
         assert_eq!(patience.timeout(0), patience.max);
         // log 2 / log 3 of the way from 24 s to 4 s.
         assert_eq!(patience.timeout(1).as_millis(), 11_381);
@@ -132,16 +146,27 @@ mod tests {
     }
 
     #[test]
-    fn patience_grows_with_the_logarithm_of_the_overlay_up_to_the_bound() {
-        let detector = Detector::default();
-        assert_eq!(Patience::new(&detector, 1_000, Duration::ZERO).min, Duration::from_secs(12));
-        let bounded = Patience::new(&detector, 1_000, Duration::from_secs(10));
-        assert_eq!((bounded.min, bounded.max), (Duration::from_secs(10), Duration::from_secs(10)));
+    fn patience_grows_with_gossips_rounds_up_to_the_bound() {
+        let detector = Detector {
+            probe_every: Duration::from_secs(1),
+            probe_timeout: Duration::from_millis(500),
+            gossip_every: Duration::from_millis(200),
+            gossip_nodes: 3,
+            suspicion_mult: 4,
+            suspicion_max_mult: 6,
+            ..Detector::lan()
+        };
+        // A probe takes a second; gossip reaches 16 times as many in two rounds.
+        let min = |members| Patience::new(&detector, members, Duration::ZERO).min.as_millis();
+        assert_eq!((min(1), min(16), min(256)), (4_000, 4_400, 4_800));
+        assert_eq!(Patience::new(&detector, 16, Duration::ZERO).max.as_millis(), 26_400);
+        let bounded = Patience::new(&detector, 1_000, Duration::from_secs(2));
+        assert_eq!((bounded.min, bounded.max), (Duration::from_secs(2), Duration::from_secs(2)));
     }
 
     #[test]
     fn without_enough_others_to_confirm_the_shortest_timeout_holds() {
-        let patience = Patience::new(&Detector::default(), 3, Duration::ZERO);
+        let patience = Patience::new(&Detector::lan(), 3, Duration::ZERO);
         assert_eq!(patience.confirmations, 0);
         assert_eq!(patience.timeout(0), patience.min);
     }

@@ -52,6 +52,7 @@ impl Members {
         count(&mut self.counters.stalls);
         let score = (late.as_micros() / timeout.as_micros().max(1)).clamp(1, STALL_SCORE);
         self.awareness.worsen(score as u32);
+        self.own.heard = now;
         self.probes.shift(late);
         self.shift_suspicions(late);
     }

@@ -37,6 +37,13 @@ impl Tombstones {
         times.into_iter().flatten().map(|&(time, _)| time).min()
     }
 
+    /// Whether it is in the queue that its member says.
+    #[cfg(test)]
+    pub(super) fn contains(&self, id: MemberId, member: &Member) -> bool {
+        let queue = if member.dropped { &self.remembered } else { &self.shown };
+        queue.contains(&(member.buried, id))
+    }
+
     /// The one that makes room: forgotten ones before public ones, each from the oldest.
     fn oldest(&self) -> Option<MemberId> {
         self.remembered.first().or_else(|| self.shown.first()).map(|&(_, id)| id)

@@ -1,0 +1,155 @@
+//! What a daemon sends does not depend on how many there are.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use gossiperl_idl::Salt;
+use gossiperl_idl::generated::MemberUpdate;
+use gossiperl_link::Time;
+
+use super::{
+    super::*,
+    network::{Network, address, name, seconds, settings},
+};
+
+/// One daemon among `count` that answer at once; `changes` come in as news each second.
+fn frames_in_a_minute(count: usize, changes: usize) -> (BTreeMap<u8, u64>, u64) {
+    let salt = |number: usize| Salt::new(1_000_000 + number as u64, 7 + number as u64);
+    let me = Me { name: name(0), generation: salt(0), address: address(0), rack: "default".to_owned() };
+    let mut members = Members::new(settings(), me, 5, Time::ZERO);
+    let update = |number: usize, incarnation: u32| -> MemberUpdate {
+        Claim {
+            name: &name(number),
+            generation: salt(number),
+            incarnation,
+            liveness: Liveness::Alive,
+            address: address(number),
+            rack: "default",
+            accuser: None,
+        }
+        .to_update()
+    };
+    (1..count).for_each(|number| members.handle_repair(Time::ZERO, &update(number, 0)));
+    let (mut sent, mut bytes) = (BTreeMap::new(), 0);
+    let (warm, end) = (Time::ZERO + seconds(30), Time::ZERO + seconds(90));
+    let mut next_change = (warm, 1);
+    loop {
+        let now = members.poll_timeout().map_or(next_change.0, |time| time.min(next_change.0));
+        if now > end {
+            return (sent, bytes);
+        }
+        if now == next_change.0 {
+            let (_, incarnation) = next_change;
+            (0..changes).for_each(|change| {
+                members.handle_update(now, &update(1 + change % (count - 1), incarnation))
+            });
+            next_change = (now + seconds(1), incarnation + 1);
+        }
+        members.handle_timeout(now);
+        while let Some(Outgoing { receiver, frame, .. }) = members.poll_outgoing() {
+            if let (MembersFrame::Ping(ping), Some(receiver)) = (&frame, receiver) {
+                members.handle_ping_ack(now, &receiver, address(1), ping.sequence, 0);
+            }
+            *sent.entry(frame.kind()).or_default() += u64::from(now > warm);
+        }
+        while let Some((_, receiver)) = members.poll_gossip_target() {
+            let mut out = Vec::new();
+            if members.fill_gossip(now, &receiver, &mut out, 1_344) > 0 && now > warm {
+                *sent.entry(0).or_default() += 1;
+                bytes += out.len() as u64;
+            }
+        }
+        while members.poll_event().is_some() || members.poll_changed().is_some() {}
+    }
+}
+
+#[test]
+fn probes_are_as_many_at_ten_as_at_a_thousand_members() {
+    let few = frames_in_a_minute(10, 0).0;
+    assert_eq!(few.values().sum::<u64>(), 60, "{few:?}");
+    for count in [100, 1_000, 10_000] {
+        let (frames, bytes) = frames_in_a_minute(count, 0);
+        assert_eq!((frames, bytes), (few.clone(), 0), "at {count}");
+    }
+}
+
+#[test]
+fn gossip_is_bounded_whatever_the_number_of_members_and_changes() {
+    for (count, changes) in [(100, 1), (100, 1_000), (1_000, 1_000)] {
+        let (frames, bytes) = frames_in_a_minute(count, changes);
+        let datagrams = frames.get(&0).copied().unwrap_or_default();
+        // Three to each of five ticks a second.
+        assert!(datagrams <= 3 * 5 * 60 + 3, "{datagrams} of gossip at {count}");
+        println!(
+            "{changes} changes a second among {count}: {} datagrams, {} bytes a second",
+            datagrams / 60,
+            bytes / 60
+        );
+    }
+}
+
+#[test]
+fn an_idle_overlay_sends_a_probe_and_an_answer_a_second() {
+    for count in [4, 16, 48] {
+        let mut network = Network::settled(1, count);
+        network.run(seconds(20));
+        network.nodes.iter_mut().for_each(|node| (node.sent, node.bytes) = (0, 0));
+        network.run(seconds(100));
+        let sent: u64 = network.nodes.iter().map(|node| node.sent).sum();
+        let bytes: u64 = network.nodes.iter().map(|node| node.bytes).sum();
+        let per = |total: u64| total as f64 / (100 * count) as f64;
+        assert!((1.9..2.1).contains(&per(sent)), "{} datagrams a second at {count}", per(sent));
+        println!(
+            "{count} members idle: {:.2} datagrams, {:.0} bytes of UDP payload a second each",
+            per(sent),
+            per(bytes)
+        );
+    }
+}
+
+#[test]
+fn a_lost_member_is_tried_seldom_by_many_and_steadily_by_few() {
+    for count in [3, 40] {
+        let mut network = Network::settled(2, count);
+        network.crash(1);
+        network.run(seconds(60));
+        network.nodes.iter_mut().for_each(|node| node.sent = 0);
+        network.run(seconds(300));
+        let sent: u64 = network.nodes.iter().map(|node| node.sent).sum();
+        let extra = sent.saturating_sub(2 * 300 * (count as u64 - 1));
+        // About three tries in five seconds by all together.
+        assert!((30..400).contains(&extra), "{extra} tries in 300 s by {count}");
+    }
+}
+
+#[test]
+fn racks_get_a_bounded_share_and_nobody_is_left_out() {
+    let mut network = Network::new(3);
+    for number in 0..12 {
+        let rack = ["a", "b", "c"][number % 3];
+        let node = network.add(number, rack);
+        network.join(node, &[0]);
+    }
+    let alone = network.add(12, "alone");
+    network.join(alone, &[0]);
+    assert!(network.run_until(seconds(20), Network::converged));
+    network.run(seconds(5));
+    network.crash(12);
+    network.crash(4);
+    assert!(network.run_until(seconds(60), Network::converged));
+    assert!(network.now.since(Time::ZERO) > Duration::ZERO);
+}
+
+/// The budget of 600 bytes a remote member, look-ups included, without the allocator's own bookkeeping.
+#[test]
+fn a_member_costs_less_than_its_budget() {
+    let name = 16 + 40;
+    let slot = size_of::<Option<Member>>() * 2;
+    // A hash table grows by doubling at 7/8: at worst 16/7 of what is in it, and a control byte each.
+    let entries = size_of::<(Arc<str>, MemberId)>()
+        + size_of::<(Salt, MemberId)>()
+        + size_of::<(SocketAddr, MemberId)>()
+        + 3;
+    let worst = name + slot + entries * 16 / 7 + 2 * size_of::<MemberId>();
+    println!("a member: {} bytes in its slot, {worst} at worst with look-ups", size_of::<Member>());
+    assert!(worst <= 600, "{worst}");
+}
