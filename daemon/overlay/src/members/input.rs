@@ -173,7 +173,8 @@ impl Members {
         }
         let there = self.table.by_address(&address);
         let known = self.table.by_generation(generation);
-        if there.is_none() && known.is_none() && !self.seeds.contains(&address) {
+        let seed = self.seeds.challenged(now, &address, *generation);
+        if there.is_none() && known.is_none() && !seed {
             return;
         }
         self.introduce(from, Some(*generation), true);

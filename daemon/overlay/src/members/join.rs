@@ -17,7 +17,7 @@ const MAX_SEEDS: usize = 1_024;
 /// A seed that is not a member is tried after this time, then after twice as long, and so on.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// The longest time between tries while we are alone, and otherwise.
-const LAST_RETRY_ALONE: Duration = Duration::from_secs(8);
+const LAST_RETRY_ALONE: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// How often it is looked whether a seed is still a member.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
@@ -41,7 +41,8 @@ pub(super) struct Seeds {
 #[derive(Debug)]
 struct Seed {
     address: SocketAddr,
-    /// Who answered there last.
+    /// Who answered there last, be it with a challenge: the next try is addressed to that run, and one of another run
+    /// at that address challenges it like one addressed to nobody.
     generation: Option<Salt>,
     next: Time,
     backoff: Duration,
@@ -52,10 +53,6 @@ struct Seed {
 impl Seeds {
     pub(super) fn next_timeout(&self) -> Option<Time> {
         self.next
-    }
-
-    pub(super) fn contains(&self, address: &SocketAddr) -> bool {
-        self.seeds.iter().any(|seed| seed.address == *address)
     }
 
     /// The address leads to ourselves.
@@ -75,10 +72,21 @@ impl Seeds {
         self.note_next();
     }
 
+    /// A challenge came from there: somebody lives there, so the next try comes soon.
+    pub(super) fn challenged(&mut self, now: Time, address: &SocketAddr, generation: Salt) -> bool {
+        let found = self.seeds.iter_mut().find(|seed| seed.address == *address);
+        let Some(seed) = found else { return false };
+        seed.generation = Some(generation);
+        seed.backoff = FIRST_RETRY;
+        seed.next = now + FIRST_RETRY;
+        self.note_next();
+        true
+    }
+
     /// All are tried again now.
     pub(super) fn hurry(&mut self, now: Time) {
         for seed in &mut self.seeds {
-            (seed.generation, seed.next, seed.backoff) = (None, now, FIRST_RETRY);
+            (seed.next, seed.backoff) = (now, FIRST_RETRY);
         }
         self.note_next();
     }
@@ -138,15 +146,15 @@ impl Members {
             } else if tried.len() == TRIED_AT_ONCE {
                 seed.next = now + NEXT_TRIED;
             } else {
-                tried.push(seed.address);
+                tried.push((seed.address, seed.generation));
                 seed.next = now + jitter(&mut self.rng, seed.backoff);
                 let last = if alone { LAST_RETRY_ALONE } else { LAST_RETRY };
                 seed.backoff = seed.backoff.saturating_mul(2).min(last);
             }
         }
         self.seeds.note_next();
-        for address in tried {
-            self.introduce(address, None, true);
+        for (address, receiver) in tried {
+            self.introduce(address, receiver, true);
         }
     }
 

@@ -25,6 +25,23 @@ fn a_newcomer_is_known_by_all() {
 }
 
 #[test]
+fn thirty_percent_loss_delays_joining_by_seconds() {
+    let mut slowest = seconds(0);
+    for seed in 0..100 {
+        let mut network = Network::new(1_000 + seed);
+        network.loss = 0.3;
+        (0..3).for_each(|number| {
+            network.add(number, "default");
+        });
+        (1..3).for_each(|node| network.join(node, &[0]));
+        let start = network.now;
+        assert!(network.run_until(seconds(30), Network::converged));
+        slowest = slowest.max(network.now.since(start));
+    }
+    println!("the slowest of 100 joins of three at 30 % loss took {slowest:?}");
+}
+
+#[test]
 fn loss_duplication_and_reordering_do_not_stop_it() {
     for seed in 0..5 {
         let mut network = Network::new(100 + seed);
