@@ -310,7 +310,10 @@ impl Members {
         if news && let Some(member) = self.table.get_mut(probe.target) {
             self.gossip.push(probe.target, member);
         }
-        // An accuser keeps asking, and telling the suspect, until the suspicion has ended.
-        self.hasten(now, probe.target);
+        // An accuser keeps asking, and telling the suspect, until the suspicion has ended; not one of an address that
+        // the system says nobody listens at, which would go round as fast as it says so.
+        if !probe.unreachable {
+            self.hasten(now, probe.target);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Members among members, in virtual time. Each test runs from a seed that it prints when it fails; the environment's
 //! `GOSSIPERL_SEED` replays it.
 
+mod chaos;
 mod convergence;
 mod detection;
 mod hostile;

@@ -45,6 +45,8 @@ pub(super) struct Node {
     pub(super) events: Vec<(Time, MemberEvent)>,
     pub(super) sent: u64,
     pub(super) bytes: u64,
+    /// The second it is in, and what it has sent in it.
+    pub(super) burst: (u64, u64),
     pub(super) standing: BTreeMap<Arc<str>, MemberEventKind>,
     pub(super) summaries: BTreeMap<Arc<str>, Summary>,
     pub(super) root: i64,
@@ -147,6 +149,7 @@ impl Network {
             events: Vec::new(),
             sent: 0,
             bytes: 0,
+            burst: (0, 0),
             standing: BTreeMap::new(),
             summaries: BTreeMap::new(),
             root: 0,
@@ -262,6 +265,29 @@ impl Network {
 
     pub(super) fn up(&self) -> impl Iterator<Item = usize> {
         self.nodes.iter().enumerate().filter(|(_, node)| node.up).map(|(index, _)| index)
+    }
+
+    pub(super) fn has_left(&self, node: usize) -> bool {
+        self.nodes[node].members.me().liveness() == Liveness::Left
+    }
+
+    /// What everybody that is up holds of everybody.
+    pub(super) fn views(&self) -> String {
+        let view = |node: usize| {
+            let members = self.nodes[node].members.iter();
+            let members: Vec<String> = members
+                .map(|(_, member)| {
+                    let (name, incarnation) = (member.name(), member.incarnation());
+                    format!(
+                        "{name}/{} {:?} {incarnation}",
+                        member.generation().unix_micros() / 1_000_000 % 1_000,
+                        member.liveness()
+                    )
+                })
+                .collect();
+            format!("{node}: {}\n", members.join(", "))
+        };
+        self.up().map(view).collect()
     }
 
     /// How often a node reported this of that name.

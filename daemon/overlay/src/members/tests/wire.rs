@@ -14,6 +14,8 @@ use super::{super::*, network::Network};
 
 /// Room of a datagram between hosts, without header and tag.
 const DATAGRAM: usize = 1_344;
+/// No node ever sends so many datagrams in a second.
+const MOST_IN_A_SECOND: u64 = 1_500;
 /// The stand-in for repair begins at most once in this time on each node.
 const REPAIR_EVERY: Duration = Duration::from_secs(1);
 
@@ -244,6 +246,10 @@ impl Network {
     fn send(&mut self, node: usize, to: SocketAddr, receiver: u64, content: Content, length: usize) {
         assert!(length <= 1_400, "a datagram of {length} bytes");
         let from = self.nodes[node].address;
+        let second = self.now.as_micros() / 1_000_000;
+        let burst = &mut self.nodes[node].burst;
+        *burst = if burst.0 == second { (second, burst.1 + 1) } else { (second, 1) };
+        assert!(burst.1 < MOST_IN_A_SECOND, "{node} floods {to} with {content:?}");
         self.nodes[node].sent += 1;
         self.nodes[node].bytes += length as u64;
         if self.at(to).is_some_and(|other| self.cut.contains(&(node, other))) {
