@@ -30,6 +30,10 @@ pub const MALFORMED: i32 = 12;
 pub const BAD_PORT: i32 = 13;
 /// The overlay has as many members as it takes.
 pub const TOO_MANY_MEMBERS: i32 = 14;
+/// The answer to an earlier request of the kind is still on its way.
+pub const ANSWERING: i32 = 15;
+/// The overlay's shared state has no room for one more subscription of this daemon's clients.
+pub const STATE_FULL: i32 = 16;
 
 /// A short sentence for a person.
 pub fn text(code: i32) -> &'static str {
@@ -51,6 +55,8 @@ pub fn text(code: i32) -> &'static str {
         MALFORMED => "the bytes are not what they should be",
         BAD_PORT => "the port must be 1 to 65535",
         TOO_MANY_MEMBERS => "the overlay has as many members as it takes: raise limits.members",
+        ANSWERING => "the answer to an earlier request is still on its way: ask again once it is complete",
+        STATE_FULL => "the daemon's share of the overlay's state is full: unsubscribe somewhere on this host",
         _ => "unknown code",
     }
 }

@@ -47,6 +47,8 @@ pub(crate) struct Endpoint {
     pub(crate) pending: Vec<u8>,
     /// Numbered control frames (`Reply`, `Pause`, …) that wait until the link takes them.
     pub(crate) replies: VecDeque<(u8, Bytes)>,
+    /// A control frame was lost: a session cannot go on as if it had not been.
+    pub(crate) overrun: bool,
     /// False once it is known to be gone or failed: nothing new is queued for it.
     pub(crate) reachable: bool,
     /// When its queue last shrank, or was empty.
@@ -107,6 +109,7 @@ impl Endpoint {
             link: None,
             pending: Vec::new(),
             replies: VecDeque::new(),
+            overrun: false,
             reachable: true,
             progress: now,
             session: None,
@@ -128,10 +131,12 @@ impl Endpoint {
         }
     }
 
-    /// Adds a numbered control frame. Beyond [`REPLIES_WAITING`] the client has asked for more than it takes, and loses this one.
+    /// Adds a numbered control frame. Beyond [`REPLIES_WAITING`] the other end has asked for more than it takes, and is [overrun](Self::overrun).
     pub(crate) fn push_reply(&mut self, kind: u8, body: Bytes) {
         if self.replies.len() < REPLIES_WAITING {
             self.replies.push_back((kind, body));
+        } else {
+            self.overrun = true;
         }
     }
 

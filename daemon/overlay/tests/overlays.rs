@@ -29,10 +29,16 @@ struct Machine {
 struct Network {
     now: Time,
     machines: Vec<Machine>,
+    addresses: BTreeMap<SocketAddr, usize>,
     /// In flight: arrival and a tie-breaker, then from, to, bytes.
     flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
     rng: ChaCha8Rng,
     loss: f64,
+    duplication: f64,
+    /// A datagram takes half a millisecond and up to so much more: later ones overtake it.
+    jitter: Duration,
+    /// Machines below it and the others do not hear each other; 0: all do.
+    split: usize,
     count: u64,
 }
 
@@ -46,6 +52,8 @@ fn overlay(index: usize, run: u64, seed: u64, now: Time, drop_after: u64) -> (So
     let ip: IpAddr = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8 + 1).into();
     let mut config = Config::new("test", &format!("daemon-{index}"), (ip, 6666), KEY);
     config.drop_unreachable_after = Duration::from_secs(drop_after);
+    // These clients send no keepalives.
+    config.quarantine_after = Duration::from_secs(3_600);
     let salt = Salt::new(run, seed ^ ((index as u64 + 1) << 32) ^ (run << 56));
     let overlay = Overlay::new(config, salt, now, 1_000).unwrap();
     (SocketAddr::new(ip, 6666), overlay)
@@ -59,7 +67,20 @@ impl Network {
         };
         let machines: Vec<Machine> = (0..count).map(machine).collect();
         let rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut network = Network { now: Time::ZERO, machines, flight: BTreeMap::new(), rng, loss, count: 0 };
+        let addresses =
+            machines.iter().enumerate().map(|(index, machine)| (machine.address, index)).collect();
+        let mut network = Network {
+            addresses,
+            now: Time::ZERO,
+            machines,
+            flight: BTreeMap::new(),
+            rng,
+            loss,
+            duplication: 0.0,
+            jitter: SECOND / 1_000,
+            split: 0,
+            count: 0,
+        };
         let first = network.machines[0].address;
         for machine in &mut network.machines[1..] {
             machine.overlay.join(Time::ZERO, &[first]);
@@ -105,13 +126,20 @@ impl Network {
                         continue;
                     }
                     assert!(transmit.len <= 1_400, "between hosts");
-                    if self.rng.random_bool(self.loss) {
+                    let to = self.addresses.get(&transmit.destination).copied();
+                    let cut =
+                        self.split > 0 && to.is_some_and(|to| (to < self.split) != (index < self.split));
+                    if cut || self.rng.random_bool(self.loss) {
                         continue;
                     }
-                    self.count += 1;
-                    let arrival = now + Duration::from_micros(self.rng.random_range(500..1_500));
-                    let packet = (machine.address, transmit.destination, out[..transmit.len].to_vec());
-                    self.flight.insert((arrival, self.count), packet);
+                    let copies = 1 + u32::from(self.rng.random_bool(self.duplication));
+                    for _ in 0..copies {
+                        self.count += 1;
+                        let longest = 501 + self.jitter.as_micros() as u64;
+                        let arrival = now + Duration::from_micros(self.rng.random_range(500..longest));
+                        let packet = (machine.address, transmit.destination, out[..transmit.len].to_vec());
+                        self.flight.insert((arrival, self.count), packet);
+                    }
                 }
             }
             if quiet {
@@ -149,6 +177,21 @@ impl Network {
             }
         }
         self.now = self.now.max(end);
+    }
+
+    /// A publisher on the first machine and a subscriber of the type on another, all known to all.
+    fn pair(&mut self, machine: usize, event_type: &str) -> (usize, usize) {
+        let publisher = self.connect(0, "publisher");
+        let subscriber = self.connect(machine, "subscriber");
+        self.run(5 * SECOND);
+        self.client(machine, subscriber).subscribe(event_type, SlowPolicy::WAIT);
+        self.run(5 * SECOND);
+        (publisher, subscriber)
+    }
+
+    fn numbers(&mut self, machine: usize, client: usize) -> Vec<u32> {
+        let messages = self.machines[machine].clients[client].messages();
+        messages.map(|payload| u32::from_be_bytes(payload.try_into().unwrap())).collect()
     }
 
     fn reachable(&self, machine: usize) -> usize {
@@ -202,11 +245,7 @@ fn a_message_crosses_to_each_daemon_with_subscribers_once_and_reaches_every_subs
 #[test]
 fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
     let mut network = Network::new(3, 0.0, seed());
-    let publisher = network.connect(0, "publisher");
-    let subscriber = network.connect(2, "subscriber");
-    network.run(3 * SECOND);
-    network.client(2, subscriber).subscribe("news", SlowPolicy::WAIT);
-    network.run(3 * SECOND);
+    let (publisher, subscriber) = network.pair(2, "news");
     network.client(2, subscriber).frame(gossiperl_idl::frame::GOODBYE, &[0]);
     network.run(5 * SECOND);
     network.client(0, publisher).publish("news", b"x");
@@ -218,11 +257,7 @@ fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
 #[test]
 fn the_subscriptions_of_a_daemon_that_is_given_up_are_gone() {
     let mut network = Network::new(3, 0.0, seed());
-    let publisher = network.connect(0, "publisher");
-    let subscriber = network.connect(2, "subscriber");
-    network.run(3 * SECOND);
-    network.client(2, subscriber).subscribe("news", SlowPolicy::WAIT);
-    network.run(3 * SECOND);
+    let (publisher, _) = network.pair(2, "news");
     network.machines[2].up = false;
     network.run(200 * SECOND);
     network.client(0, publisher).hello();
@@ -253,11 +288,7 @@ fn everything_acknowledged_arrives_once_and_in_order_at_ten_and_thirty_percent_l
         network.run(60 * SECOND);
         assert_eq!(network.client(0, publisher).link.queued_frames(), 0, "all acknowledged");
         for (machine, client) in subscribers {
-            let got: Vec<u32> = network
-                .client(machine, client)
-                .messages()
-                .map(|payload| u32::from_be_bytes(payload.try_into().unwrap()))
-                .collect();
+            let got = network.numbers(machine, client);
             assert_eq!(got, (0..2_000).collect::<Vec<_>>(), "at loss {loss}");
         }
     }
@@ -266,11 +297,7 @@ fn everything_acknowledged_arrives_once_and_in_order_at_ten_and_thirty_percent_l
 #[test]
 fn large_payloads_cross_between_hosts_in_pieces() {
     let mut network = Network::new(2, 0.05, seed());
-    let publisher = network.connect(0, "publisher");
-    let subscriber = network.connect(1, "subscriber");
-    network.run(5 * SECOND);
-    network.client(1, subscriber).subscribe("big", SlowPolicy::WAIT);
-    network.run(5 * SECOND);
+    let (publisher, subscriber) = network.pair(1, "big");
     let payload: Vec<u8> = (0..60_000u32).map(|byte| byte as u8).collect();
     for _ in 0..10 {
         network.client(0, publisher).publish("big", &payload);
@@ -334,4 +361,97 @@ fn a_wrong_overlay_secret_keeps_a_daemon_out_and_is_only_counted() {
     assert_eq!(network.reachable(0), 2);
     assert!(network.machines[0].overlay.stats().forged > 0);
     assert_eq!(network.machines[2].overlay.stats().datagrams_received, 0, "never answered");
+}
+
+/// Two hundred small overlays, each with its own loss, duplication and reordering; one seed where the environment names it.
+#[test]
+fn whatever_the_network_does_to_datagrams_messages_arrive_once_and_in_order() {
+    let seeds = match std::env::var("GOSSIPERL_SEED").ok().and_then(|seed| seed.parse::<u64>().ok()) {
+        Some(seed) => seed..seed + 1,
+        None => 1_000..1_200,
+    };
+    for seed in seeds {
+        eprintln!("GOSSIPERL_SEED={seed}");
+        let mut network = Network::new(3, 0.0, seed);
+        let (publisher, subscriber) = network.pair(1, "n");
+        network.loss = network.rng.random_range(0.0..0.3);
+        network.duplication = network.rng.random_range(0.0..0.3);
+        network.jitter = Duration::from_micros(network.rng.random_range(0..20_000));
+        for number in 0..200u32 {
+            assert!(network.client(0, publisher).publish("n", &number.to_be_bytes()));
+            let pause = network.rng.random_range(0..3_000);
+            network.run(Duration::from_micros(pause));
+        }
+        network.run(30 * SECOND);
+        assert_eq!(network.numbers(1, subscriber), (0..200).collect::<Vec<_>>());
+        assert_eq!(network.client(0, publisher).link.queued_frames(), 0, "all acknowledged");
+        let relayed: u64 = network.machines.iter().map(|machine| machine.overlay.stats().relayed).sum();
+        assert_eq!(relayed, 200, "each crossed once");
+    }
+}
+
+#[test]
+fn halves_that_can_talk_again_merge_and_what_was_accepted_before_arrives() {
+    let mut network = Network::new(6, 0.0, seed());
+    let (publisher, subscriber) = network.pair(5, "n");
+    network.split = 3;
+    network.client(0, publisher).publish("n", &7u32.to_be_bytes());
+    network.run(60 * SECOND);
+    assert!((0..6).all(|machine| network.reachable(machine) == 3));
+    assert!(network.numbers(5, subscriber).is_empty());
+    network.split = 0;
+    network.run(120 * SECOND);
+    assert!((0..6).all(|machine| network.reachable(machine) == 6));
+    assert_eq!(network.numbers(5, subscriber), [7]);
+    network.client(0, publisher).publish("n", &8u32.to_be_bytes());
+    network.run(SECOND);
+    assert_eq!(network.numbers(5, subscriber), [7, 8]);
+}
+
+#[test]
+fn a_slow_subscriber_elsewhere_pauses_its_publisher_and_loses_nothing() {
+    let mut network = Network::new(2, 0.0, seed());
+    let (publisher, subscriber) = network.pair(1, "n");
+    network.client(1, subscriber).holds = true;
+    let mut sent = 0u32;
+    for _ in 0..1_500 {
+        while network.client(0, publisher).publish("n", &sent.to_be_bytes()) {
+            sent += 1;
+        }
+        network.run(SECOND / 1_000);
+        if network.client(0, publisher).heard.iter().any(|heard| matches!(heard, Heard::Pause(_))) {
+            break;
+        }
+    }
+    assert_eq!(network.client(0, publisher).heard.last(), Some(&Heard::Pause("n".to_owned())));
+    network.client(1, subscriber).holds = false;
+    let now = network.now;
+    network.client(1, subscriber).link.release(now);
+    network.run(30 * SECOND);
+    assert_eq!(network.client(0, publisher).heard.last(), Some(&Heard::Resume("n".to_owned())));
+    assert_eq!(network.numbers(1, subscriber), (0..sent).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_idle_daemon_sends_the_same_few_bytes_however_many_there_are() {
+    for count in [4, 32] {
+        let mut network = Network::new(count, 0.0, seed());
+        network.run(60 * SECOND);
+        let sent = |network: &Network| {
+            network
+                .machines
+                .iter()
+                .map(|machine| {
+                    let stats = machine.overlay.stats();
+                    // 28 bytes of UDP and IP headers each.
+                    stats.bytes_sent + 28 * stats.datagrams_sent
+                })
+                .sum::<u64>()
+        };
+        let before = sent(&network);
+        network.run(100 * SECOND);
+        let each = (sent(&network) - before) / (100 * count as u64);
+        eprintln!("{count} daemons: {each} bytes a second each");
+        assert!(each < 300, "{each} bytes a second");
+    }
 }

@@ -12,10 +12,12 @@ use gossiperl_idl::{
     code,
     codec::encode_compact,
     frame,
-    generated::{Keepalive, MembersRequest, SlowPolicy, Unsubscribe},
+    generated::{Keepalive, MembersRequest, SlowPolicy, Subscribe, Subscription, Unsubscribe},
     message::Message,
 };
 use gossiperl_overlay::{Change, Config, Event, Overlay, Time};
+use rand::{Rng, RngCore, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 /// One overlay and its clients, without loss, in virtual time.
 struct Host {
@@ -385,4 +387,147 @@ fn leaving_says_goodbye_and_refuses_newcomers() {
     host.run(SECOND);
     assert_eq!(host.clients[0].heard, [Heard::Goodbye]);
     assert_eq!(host.clients[1].heard, [Heard::Refusal { code: code::STOPPING, entity: "b".to_owned() }]);
+}
+
+/// A datagram with a message, and a host whose subscriber waits for it.
+fn message_in_flight() -> (Host, Vec<u8>) {
+    let mut host = Host::connected(config(), &["a", "b"]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.run(SECOND);
+    host.clients[0].publish("n", b"genuine");
+    let now = host.now;
+    let datagram = host.clients[0].transmit(now).unwrap();
+    (host, datagram)
+}
+
+#[test]
+fn every_changed_byte_and_every_cut_of_a_sealed_datagram_is_refused_unanswered() {
+    let (mut host, datagram) = message_in_flight();
+    let from = host.clients[0].address;
+    let mut out = Vec::new();
+    let answers = |host: &mut Host, out: &mut Vec<u8>| host.overlay.poll_transmit(host.now, out).is_some();
+    for at in 0..datagram.len() {
+        for change in [1, 0x80] {
+            let mut altered = datagram.clone();
+            altered[at] ^= change;
+            host.overlay.handle_datagram(host.now, from, &mut altered);
+            assert!(!answers(&mut host, &mut out), "byte {at} changed by {change}");
+        }
+        host.overlay.handle_datagram(host.now, from, &mut datagram[..at].to_vec());
+        assert!(!answers(&mut host, &mut out), "cut to {at}");
+    }
+    assert_eq!(host.overlay.stats().published, 0);
+    host.overlay.handle_datagram(host.now, from, &mut datagram.clone());
+    host.run(SECOND);
+    assert_eq!(host.clients[1].messages().collect::<Vec<_>>(), [b"genuine"], "the genuine one still counts");
+}
+
+#[test]
+fn a_replayed_datagram_is_counted_and_does_nothing_even_when_its_session_has_ended() {
+    let (mut host, datagram) = message_in_flight();
+    let from = host.clients[0].address;
+    for _ in 0..10 {
+        host.overlay.handle_datagram(host.now, from, &mut datagram.clone());
+    }
+    host.run(SECOND);
+    assert_eq!((host.overlay.stats().replayed, host.clients[1].messages().count()), (9, 1));
+    host.clients[0].frame(frame::GOODBYE, &[0]);
+    host.run(SECOND);
+    host.overlay.handle_datagram(host.now, from, &mut datagram.clone());
+    assert_eq!((host.overlay.stats().replayed, host.overlay.stats().published), (10, 1));
+}
+
+#[test]
+fn a_flood_of_random_bytes_is_counted_unanswered_and_harms_nobody() {
+    let (mut host, datagram) = message_in_flight();
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let addresses = [host.clients[0].address, ([10, 9, 9, 9], 7).into()];
+    for round in 0..20_000usize {
+        let mut noise = vec![0; rng.random_range(0..2_000)];
+        rng.fill_bytes(&mut noise);
+        // Half of them with a header that is believed as far as its key.
+        if round % 2 == 0 && noise.len() > 40 {
+            noise[..8].copy_from_slice(&datagram[..8]);
+        }
+        host.overlay.handle_datagram(host.now, addresses[round / 2 % 2], &mut noise);
+    }
+    assert!(host.overlay.poll_transmit(host.now, &mut Vec::new()).is_none());
+    let stats = host.overlay.stats();
+    assert!(stats.forged > 5_000 && stats.foreign > 5_000, "{stats:?}");
+    assert_eq!(host.overlay.members().len(), 3);
+    host.overlay.handle_datagram(host.now, addresses[0], &mut datagram.clone());
+    host.run(SECOND);
+    assert_eq!(host.clients[1].messages().count(), 1);
+}
+
+#[test]
+fn a_client_gets_one_table_of_members_at_a_time() {
+    let mut host = Host::connected(config(), &["a"]);
+    for request in 1..=2_000 {
+        host.clients[0].request(frame::MEMBERS_REQUEST, &MembersRequest::new(request, false));
+        if request % 200 == 0 {
+            host.run(SECOND / 100);
+        }
+    }
+    host.run(SECOND);
+    let refused = Heard::Reply { request: 2, code: code::ANSWERING };
+    assert!(host.clients[0].heard.contains(&refused), "asked while the first waited");
+    assert!(host.clients[0].heard.iter().any(|heard| matches!(heard, Heard::Members(_))));
+}
+
+#[test]
+fn a_subscriber_whose_port_is_closed_lets_go_at_once_whom_it_held_back() {
+    let mut config = config();
+    config.limits.queue_frames = 100;
+    let mut host = Host::connected(config, &["publisher", "dead"]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.settle();
+    host.clients[1].holds = true;
+    for number in 0..300u32 {
+        assert!(host.clients[0].publish("n", &number.to_be_bytes()));
+    }
+    host.run(SECOND / 10);
+    assert!(host.clients[0].link.queued_frames() > 100, "held back");
+    let dead = host.clients.remove(1);
+    host.overlay.handle_unreachable(host.now, dead.address);
+    host.run(SECOND);
+    assert_eq!(host.clients[0].link.queued_frames(), 0);
+}
+
+#[test]
+fn a_client_that_asks_and_never_reads_loses_its_session_rather_than_an_answer() {
+    let mut host = Host::connected(config(), &["a"]);
+    for request in 0..6_000 {
+        host.clients[0].request(frame::UNSUBSCRIBE, &Unsubscribe::new(request, Vec::new()));
+    }
+    while let Some(mut datagram) = host.clients[0].transmit(host.now) {
+        host.overlay.handle_datagram(host.now, host.clients[0].address, &mut datagram);
+    }
+    let mut unread = Vec::new();
+    while host.overlay.poll_transmit(host.now, &mut unread).is_some() {}
+    host.clients[0].hello();
+    host.settle();
+    assert_eq!(host.clients[0].heard.first(), Some(&Heard::Welcome { fresh: true }));
+}
+
+#[test]
+fn a_subscription_that_other_daemons_could_not_learn_of_is_refused() {
+    let names: Vec<String> = (0..17).map(|number| format!("client-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut host = Host::connected(config(), &names);
+    for client in &mut host.clients {
+        for list in 0..4 {
+            let types = (0..1_024).map(|number| format!("type-{list}-{number}"));
+            let subscriptions = types.map(|name| Subscription::new(name, SlowPolicy::WAIT)).collect();
+            client.request(frame::SUBSCRIBE, &Subscribe::new(list, subscriptions));
+        }
+    }
+    host.run(SECOND);
+    let answers = |client: &Client, wanted: i32| {
+        let is = |heard: &&Heard| matches!(heard, Heard::Reply { code, .. } if *code == wanted);
+        client.heard.iter().filter(is).count()
+    };
+    let done: usize = host.clients.iter().map(|client| answers(client, code::DONE)).sum();
+    let refused: usize = host.clients.iter().map(|client| answers(client, code::STATE_FULL)).sum();
+    assert_eq!((done + refused, refused), (17 * 4, 4));
 }

@@ -42,9 +42,12 @@ impl Overlay {
         self.members.set_root(self.state.root());
         if self.members.by_generation(&salt).is_none() {
             self.handle_daemon_stranger(now, from, header, frames);
-        } else {
-            self.members.heard_from(now, &salt, from);
+            if let Some(id) = self.daemon_endpoint(now, &salt) {
+                self.endpoints.saw(id, header.counter);
+            }
+            return;
         }
+        self.members.heard_from(now, &salt, from);
         let Some(id) = self.daemon_endpoint(now, &salt) else { return };
         self.endpoints.saw(id, header.counter);
         let mut link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());

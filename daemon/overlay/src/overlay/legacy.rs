@@ -70,7 +70,8 @@ impl Overlay {
                 Effect::Subscribed { client, event_type } => {
                     let local = Local { client, endpoint: None, policy: SlowPolicy::WAIT };
                     self.routes.subscribe(&event_type, local);
-                    self.announce_subscription(now, client, &event_type);
+                    // Protocol 1 knows no such refusal: it stands for local publishers, and is counted.
+                    let _told = self.announce_subscription(now, client, &event_type);
                 }
                 Effect::Unsubscribed { client, event_type } => {
                     let name: Box<[u8]> = self.clients.name(client).or(gone).unwrap_or_default().into();

@@ -302,6 +302,10 @@ impl Overlay {
                 && let Some(endpoint) = self.endpoints.get_mut(id)
             {
                 endpoint.reachable = notice.view.state == crate::State::Reachable;
+                if !endpoint.reachable {
+                    // Nobody waits for one that is away: what its queue has no room for goes from now on.
+                    self.relieve(now, Cause::Queue(id), publish::Level::Empty);
+                }
             }
             self.legacy.client_changed(now, notice.client, notice.view.state);
             if gone {

@@ -132,6 +132,12 @@ impl Overlay {
             endpoint.link = link;
         }
         endpoint.flush_replies();
+        if let (true, Some(session)) = (endpoint.overrun, &endpoint.session) {
+            // Its next datagram is challenged, and it starts again with nothing missing.
+            let client = session.client;
+            self.forget_client(now, client);
+            return;
+        }
         let level = endpoint.link.as_deref().map(|link| Level::of(link, &self.config.limits));
         if let Some(level) = level {
             self.relieve(now, Cause::Queue(id), level);

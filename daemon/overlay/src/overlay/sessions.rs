@@ -258,6 +258,10 @@ impl Overlay {
                 return;
             }
         }
+        if !self.announce_subscriptions(now, id, client, subscribe) {
+            self.reply(id, subscribe.request, code::STATE_FULL, "");
+            return;
+        }
         for one in &subscribe.subscriptions {
             let policy = if one.policy == SlowPolicy::DROP_OLDEST {
                 SlowPolicy::DROP_OLDEST
@@ -267,10 +271,8 @@ impl Overlay {
             let event_type = one.event_type.as_bytes();
             self.routes.subscribe(event_type, Local { client, endpoint: Some(id), policy });
             let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
-            let fresh = session
-                .is_some_and(|session| session.subscriptions.insert(event_type.into(), policy).is_none());
-            if fresh {
-                self.announce_subscription(now, client, event_type);
+            if let Some(session) = session {
+                session.subscriptions.insert(event_type.into(), policy);
             }
         }
         self.reply(id, subscribe.request, code::DONE, "");
@@ -302,14 +304,39 @@ impl Overlay {
         self.state.delete(now, &subscription_key(event_type, name));
     }
 
-    pub(super) fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) {
+    /// Tells the other daemons of all that are new, or of none where the shared state has no room for them all.
+    fn announce_subscriptions(
+        &mut self,
+        now: Time,
+        id: EndpointId,
+        client: ClientId,
+        subscribe: &Subscribe,
+    ) -> bool {
+        let held = self.endpoints.get(id).and_then(|endpoint| endpoint.session.as_deref());
+        let is_new =
+            |event_type: &[u8]| held.is_some_and(|held| !held.subscriptions.contains_key(event_type));
+        let types = subscribe.subscriptions.iter().map(|one| one.event_type.as_bytes());
+        let new: Vec<&[u8]> = types.filter(|event_type| is_new(event_type)).collect();
+        let Some(full) =
+            new.iter().position(|event_type| !self.announce_subscription(now, client, event_type))
+        else {
+            return true;
+        };
         if let Some(name) = self.clients.name(client) {
-            let key = subscription_key(event_type, name);
-            // Beyond the state's bounds other daemons do not learn of it; it stands for local publishers all the same.
-            if self.state.put(now, &key, &self.unix_seconds.to_be_bytes()).is_err() {
-                self.stats.unannounced += 1;
+            for event_type in new.iter().take(full) {
+                self.state.delete(now, &subscription_key(event_type, name));
             }
         }
+        false
+    }
+
+    /// Tells the other daemons of a subscription. False, and counted, where the shared state has no room for it.
+    pub(super) fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) -> bool {
+        let Some(name) = self.clients.name(client) else { return false };
+        let key = subscription_key(event_type, name);
+        let told = self.state.put(now, &key, &self.unix_seconds.to_be_bytes()).is_ok();
+        self.stats.unannounced += u64::from(!told);
+        told
     }
 
     fn reply(&mut self, id: EndpointId, request: i64, done: i32, entity: &str) {
@@ -330,6 +357,11 @@ impl Overlay {
     fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
         let views: Vec<View> = self.members();
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        if endpoint.replies.iter().any(|(kind, _)| *kind == frame::MEMBERS_PAGE) {
+            // Pages are large: one table at a time waits for a client.
+            self.reply(id, request.request, code::ANSWERING, "");
+            return;
+        }
         if let Some(session) = endpoint.session.as_deref_mut() {
             session.watches = request.watch;
         }
