@@ -1,32 +1,6 @@
 //! The programs as a person starts them: what they print and how they end.
 
-#![allow(clippy::expect_used, reason = "a test stops at what it did not expect")]
-
-use std::{
-    path::Path,
-    process::{Command, Output},
-};
-
-const GOSSIPERL: &str = env!("CARGO_BIN_EXE_gossiperl");
-const GOSSIPERLD: &str = env!("CARGO_BIN_EXE_gossiperld");
-
-fn run(program: &str, arguments: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(program);
-    for variable in ["GOSSIPERL_KEY", "GOSSIPERL_SECRET", "GOSSIPERL_CONFIG"] {
-        command.env_remove(variable);
-    }
-    let Output { status, stdout, stderr } = command.args(arguments).output().expect("started");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (status.code().expect("no signal"), text(stdout), text(stderr))
-}
-
-fn written(folder: &Path, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt;
-    let file = folder.join("gossiperl.toml");
-    std::fs::write(&file, text).expect("written");
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).expect("set");
-    file.to_str().expect("text").to_owned()
-}
+use crate::support::{GOSSIPERL, GOSSIPERLD, run, written};
 
 #[test]
 fn keygen_prints_a_fresh_key_each_time() {
@@ -41,7 +15,7 @@ fn the_printed_configuration_is_accepted_by_both_checks() {
     let folder = tempfile::tempdir().expect("a folder");
     let (code, printed, _) = run(GOSSIPERLD, &["--print-config"]);
     assert_eq!(code, 0);
-    let file = written(folder.path(), &printed);
+    let file = written(folder.path(), &printed).display().to_string();
     for (code, told, notes) in
         [run(GOSSIPERL, &["check", &file]), run(GOSSIPERLD, &["--check", "--config", &file])]
     {
@@ -60,7 +34,7 @@ fn each_printed_configuration_has_a_key_of_its_own() {
 #[test]
 fn a_refused_configuration_ends_with_its_own_code_and_every_problem() {
     let folder = tempfile::tempdir().expect("a folder");
-    let file = written(folder.path(), "[overlays.main]\nport = 0\nprot = 1\n");
+    let file = written(folder.path(), "[overlays.main]\nport = 0\nprot = 1\n").display().to_string();
     for (code, told, errors) in [
         run(GOSSIPERL, &["check", &file]),
         run(GOSSIPERLD, &["--check", "--config", &file]),
@@ -121,7 +95,8 @@ fn the_overlay_must_be_named_when_there_are_several() {
             "[overlays.{name}]\nip = \"{ip}\"\nport = 7\nsymmetric_key = \"0123456789abcdef\"\nracks = {{ default = [] }}\n"
         )
     };
-    let file = written(folder.path(), &(overlay("one", "127.0.0.2") + &overlay("two", "127.0.0.3")));
+    let text = overlay("one", "127.0.0.2") + &overlay("two", "127.0.0.3");
+    let file = written(folder.path(), &text).display().to_string();
     let (code, _, errors) = run(GOSSIPERL, &["members", "--config", &file]);
     assert_eq!(code, 1);
     assert!(errors.contains("--overlay NAME, one of: one, two"), "{errors}");

@@ -1,17 +1,14 @@
 //! The demonstration tells its story and ends well.
 
-#![allow(clippy::expect_used, reason = "a test stops at what it did not expect")]
-
 use std::process::Command;
+
+use crate::support::GOSSIPERL;
 
 #[test]
 fn the_demo_exchanges_messages_finds_out_a_killed_daemon_and_leaves_nothing_behind() {
     let temporary = tempfile::tempdir().expect("a folder");
-    let ended = Command::new(env!("CARGO_BIN_EXE_gossiperl"))
-        .arg("demo")
-        .env("TMPDIR", temporary.path())
-        .output()
-        .expect("started");
+    let ended =
+        Command::new(GOSSIPERL).arg("demo").env("TMPDIR", temporary.path()).output().expect("started");
     let told = String::from_utf8(ended.stdout).expect("text");
     let errors = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{told}\n{errors}");

@@ -1,0 +1,111 @@
+//! The commands against a real daemon, as processes.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{Daemon, GOSSIPERL, KEY, ended};
+
+/// A subscriber that is subscribed already.
+fn subscriber(daemon: &Daemon, arguments: &[&str]) -> Child {
+    let mut command = daemon.command(&[&["subscribe"], arguments].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let line = first_error_line(&mut child);
+    assert!(line.starts_with("subscribed to"), "{line}");
+    child
+}
+
+fn first_error_line(child: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut line).expect("text");
+    line
+}
+
+#[test]
+fn members_are_shown_as_a_table_and_as_json() {
+    let daemon = Daemon::alone("127.0.0.51");
+    let (code, table, errors) = daemon.run(&["members"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(table.starts_with("NAME") && table.contains("host-1") && table.contains("reachable"), "{table}");
+    let (_, json, _) = daemon.run(&["members", "--json"]);
+    let members: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(members["members"][0]["name"], "host-1");
+    assert_eq!(members["members"][0]["kind"], "daemon");
+}
+
+#[test]
+fn what_is_published_is_printed_by_subscribers() {
+    let daemon = Daemon::alone("127.0.0.52");
+    let text = subscriber(&daemon, &["news", "--count", "4", "--fields"]);
+    let json = subscriber(&daemon, &["news", "other", "--count", "4", "--json"]);
+    assert_eq!(daemon.run(&["publish", "news", "hello"]).0, 0);
+    assert_eq!(daemon.run(&["publish", "news", "--field", "1:string=x", "--field", "2:i32=-7"]).0, 0);
+    let mut lines =
+        daemon.command(&["publish", "news", "--lines"]).stdin(Stdio::piped()).spawn().expect("started");
+    lines.stdin.take().expect("piped").write_all("a\nb ü\n".as_bytes()).expect("written");
+    assert!(lines.wait().expect("ended").success());
+    let (code, told, _) = ended(text.wait_with_output().expect("ended"));
+    assert_eq!((code, told.as_str()), (0, "news  hello\nnews  1:string=x 2:i32=-7\nnews  a\nnews  b ü\n"));
+    let (code, told, _) = ended(json.wait_with_output().expect("ended"));
+    let payloads: Vec<serde_json::Value> =
+        told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(code, 0);
+    assert_eq!((&payloads[0]["payload"], &payloads[3]["payload"]), (&"hello".into(), &"b ü".into()));
+}
+
+#[test]
+fn a_payload_that_no_message_carries_is_refused_with_the_limit() {
+    let daemon = Daemon::alone("127.0.0.53");
+    let file = daemon.config().with_file_name("large");
+    fs::write(&file, vec![b'x'; 60_001]).expect("written");
+    let (code, _, errors) = daemon.run(&["publish", "news", "--file", file.to_str().expect("text")]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("60000"), "{errors}");
+}
+
+#[test]
+fn bench_counts_every_message_on_both_sides() {
+    let daemon = Daemon::alone("127.0.0.54");
+    let mut subscriber = daemon.command(&["bench", "sub", "b", "-m", "5000"]);
+    let mut subscriber = subscriber.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    first_error_line(&mut subscriber);
+    let (code, told, errors) = daemon.run(&["bench", "pub", "b", "-m", "5000"]);
+    assert_eq!(code, 0, "{errors}");
+    assert!(told.starts_with("5000 messages published and acknowledged in"), "{told}");
+    let (code, told, errors) = ended(subscriber.wait_with_output().expect("ended"));
+    assert_eq!(code, 0, "{errors}");
+    assert!(told.starts_with("5000 messages received in") && told.contains("latency p50"), "{told}");
+}
+
+#[test]
+fn reach_is_answered_by_the_daemon_and_by_answerers() {
+    let daemon = Daemon::alone("127.0.0.55");
+    let mut answerer =
+        daemon.command(&["reach", "--answer"]).stderr(Stdio::piped()).spawn().expect("started");
+    let line = first_error_line(&mut answerer);
+    assert!(line.contains("answering as host-1"), "{line}");
+    let (code, told, errors) = daemon.run(&["reach", "-c", "2", "-i", "0.5"]);
+    answerer.kill().expect("ended");
+    answerer.wait().expect("ended");
+    assert_eq!(code, 0, "{errors}");
+    assert!(told.contains("host-1 (this host's daemon)") && told.matches("2/2").count() == 2, "{told}");
+}
+
+#[test]
+fn a_daemon_that_is_not_there_and_a_wrong_key_say_what_to_check() {
+    let daemon = Daemon::alone("127.0.0.56");
+    let text = fs::read_to_string(daemon.config()).expect("read");
+    let other = daemon.config().with_file_name("other.toml");
+    let run = |text: String| {
+        fs::write(&other, text).expect("written");
+        ended(Command::new(GOSSIPERL).args(["members", "--config"]).arg(&other).output().expect("started"))
+    };
+    let (code, _, errors) = run(text.replace(KEY, "another key, a wrong one"));
+    assert_eq!(code, 1);
+    assert!(errors.contains("symmetric_key"), "{errors}");
+    let (code, _, errors) = run(text.replace("127.0.0.56", "127.0.0.57"));
+    assert_eq!(code, 1);
+    assert!(errors.contains("is gossiperld running"), "{errors}");
+}

@@ -1,0 +1,12 @@
+//! The programs as processes: daemons that start, meet, lose datagrams, are killed and come back, and the commands beside them.
+//!
+//! One test binary, so that all of them start daemons the same way ([`support`]).
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test stops at what it did not expect")]
+
+mod cli;
+mod commands;
+mod demo;
+mod rejoin;
+mod service;
+mod support;

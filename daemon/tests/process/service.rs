@@ -1,0 +1,91 @@
+//! gossiperld as a process: starts, serves, stops in order.
+
+use std::{fs, net::UdpSocket, os::unix::fs::PermissionsExt};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::support::{Daemon, KEY, Table, free_port, write_config};
+
+/// A configuration with one overlay for each address, all on one free port.
+fn configuration(addresses: &[&str], more: &str) -> (TempDir, u16) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let addresses: Vec<_> = addresses.iter().map(|ip| ip.parse().expect("an address")).collect();
+    let port = free_port(&addresses);
+    let names: Vec<String> = (0..addresses.len()).map(|index| format!("o{index}")).collect();
+    let tables = addresses.iter().zip(&names);
+    let tables = tables.map(|(ip, name)| Table { name, ip: *ip, port, seeds: &[], more: "" });
+    write_config(folder.path(), more, &tables.collect::<Vec<_>>());
+    (folder, port)
+}
+
+#[test]
+fn it_serves_all_overlays_and_stops_in_order() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let (folder, port) = configuration(&["127.0.0.31", "127.0.0.32"], "");
+        let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
+        daemon.wait_for("started");
+        for address in ["127.0.0.31", "127.0.0.32"] {
+            assert!(UdpSocket::bind((address, port)).is_err(), "{address} is bound by the daemon");
+        }
+        daemon.signal(signal);
+        let log = daemon.wait_for("stopped");
+        assert_eq!(log.matches(" left ").count(), 2, "{log}");
+        assert_eq!(daemon.code(), 0);
+    }
+}
+
+#[test]
+fn its_folder_is_private_and_its_made_up_name_stays() {
+    let (folder, _) = configuration(&["127.0.0.33"], "");
+    let mut names = Vec::new();
+    for _ in 0..2 {
+        let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
+        daemon.wait_for("started");
+        daemon.signal(Signal::SIGTERM);
+        assert_eq!(daemon.code(), 0);
+        names.push(fs::read_to_string(folder.path().join("data/overlays/o0/member_name")).expect("kept"));
+    }
+    assert!(names[0].starts_with("o0-127.0.0.33-"), "{names:?}");
+    assert_eq!(names[0], names[1]);
+    let mode = fs::metadata(folder.path().join("data")).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn an_address_in_use_ends_it_with_1_and_no_overlay_stays() {
+    let (folder, port) = configuration(&["127.0.0.34", "127.0.0.35"], "");
+    let _taken = UdpSocket::bind(("127.0.0.35", port)).expect("bound");
+    let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
+    let log = daemon.wait_for("cannot start");
+    assert!(
+        log.contains(&format!("overlay \"o1\" cannot start: cannot bind UDP 127.0.0.35:{port}")),
+        "{log}"
+    );
+    assert_eq!(daemon.code(), 1);
+}
+
+#[test]
+fn logs_are_json_when_asked_for() {
+    let (folder, _) = configuration(&["127.0.0.36"], "log = { format = \"json\" }");
+    let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
+    let log = daemon.wait_for("started");
+    for line in log.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        assert!(event["level"].is_string() && event["message"].is_string(), "{line}");
+    }
+    assert!(!log.contains(KEY), "{log}");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.code(), 0);
+}
+
+#[test]
+fn sighup_does_not_end_it() {
+    let (folder, _) = configuration(&["127.0.0.37"], "");
+    let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
+    daemon.wait_for("started");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("SIGHUP: reloading is not supported yet");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.code(), 0);
+}

@@ -1,0 +1,95 @@
+//! gossiperld as a process.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use super::{GOSSIPERL, GOSSIPERLD, Log, Table, ended, free_port, signal, write_config};
+
+/// A running daemon; killed when dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    log: Log,
+    config: PathBuf,
+    /// What it keeps, where nobody else keeps it.
+    _folder: Option<TempDir>,
+}
+
+impl Daemon {
+    /// Starts one with this configuration.
+    pub(crate) fn start(config: &Path) -> Self {
+        let mut child = Command::new(GOSSIPERLD)
+            .arg("--config")
+            .arg(config)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("started");
+        let log = Log::of(child.stderr.take().expect("piped"));
+        Daemon { child, log, config: config.to_owned(), _folder: None }
+    }
+
+    /// Starts host-1, with one overlay at this address and nobody else in it, and waits until it serves.
+    pub(crate) fn alone(ip: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ip: IpAddr = ip.parse().expect("an address");
+        let table =
+            Table { name: "main", ip, port: free_port(&[ip]), seeds: &[], more: "member_name = \"host-1\"" };
+        let mut daemon = Daemon::start(&write_config(folder.path(), "", &[table]));
+        daemon._folder = Some(folder);
+        daemon.wait_for("started");
+        daemon
+    }
+
+    /// Waits for the next line of the log that has these words; returns the log since the last such line.
+    pub(crate) fn wait_for(&self, words: &str) -> String {
+        self.log.wait_for(&[words])
+    }
+
+    /// The log.
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(crate) fn signal(&self, what: Signal) {
+        signal(&self.child, what);
+    }
+
+    /// What kill -9 does.
+    pub(crate) fn crash(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Waits for its end; its exit code.
+    pub(crate) fn code(mut self) -> i32 {
+        self.child.wait().expect("ended").code().expect("no signal")
+    }
+
+    pub(crate) fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// A command for this daemon.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(GOSSIPERL);
+        command.args(arguments).arg("--config").arg(&self.config);
+        command
+    }
+
+    /// Runs a command for this daemon: exit code, standard output, standard error.
+    pub(crate) fn run(&self, arguments: &[&str]) -> (i32, String, String) {
+        ended(self.command(arguments).output().expect("started"))
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
