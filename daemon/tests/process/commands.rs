@@ -2,25 +2,15 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Write},
-    process::{Child, Command, Stdio},
+    io::Write,
+    process::{Command, Stdio},
 };
 
-use crate::support::{Daemon, GOSSIPERL, KEY, ended};
+use crate::support::{Daemon, GOSSIPERL, KEY, Running, ended};
 
 /// A subscriber that is subscribed already.
-fn subscriber(daemon: &Daemon, arguments: &[&str]) -> Child {
-    let mut command = daemon.command(&[&["subscribe"], arguments].concat());
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    let line = first_error_line(&mut child);
-    assert!(line.starts_with("subscribed to"), "{line}");
-    child
-}
-
-fn first_error_line(child: &mut Child) -> String {
-    let mut line = String::new();
-    BufReader::new(child.stderr.as_mut().expect("piped")).read_line(&mut line).expect("text");
-    line
+fn subscriber(daemon: &Daemon, arguments: &[&str]) -> Running {
+    Running::start(daemon.command(&[&["subscribe"], arguments].concat()), "subscribed to")
 }
 
 #[test]
@@ -46,9 +36,9 @@ fn what_is_published_is_printed_by_subscribers() {
         daemon.command(&["publish", "news", "--lines"]).stdin(Stdio::piped()).spawn().expect("started");
     lines.stdin.take().expect("piped").write_all("a\nb ü\n".as_bytes()).expect("written");
     assert!(lines.wait().expect("ended").success());
-    let (code, told, _) = ended(text.wait_with_output().expect("ended"));
+    let (code, told, _) = text.ended();
     assert_eq!((code, told.as_str()), (0, "news  hello\nnews  1:string=x 2:i32=-7\nnews  a\nnews  b ü\n"));
-    let (code, told, _) = ended(json.wait_with_output().expect("ended"));
+    let (code, told, _) = json.ended();
     let payloads: Vec<serde_json::Value> =
         told.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     assert_eq!(code, 0);
@@ -68,13 +58,11 @@ fn a_payload_that_no_message_carries_is_refused_with_the_limit() {
 #[test]
 fn bench_counts_every_message_on_both_sides() {
     let daemon = Daemon::alone("127.0.0.54");
-    let mut subscriber = daemon.command(&["bench", "sub", "b", "-m", "5000"]);
-    let mut subscriber = subscriber.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
-    first_error_line(&mut subscriber);
+    let subscriber = Running::start(daemon.command(&["bench", "sub", "b", "-m", "5000"]), "");
     let (code, told, errors) = daemon.run(&["bench", "pub", "b", "-m", "5000"]);
     assert_eq!(code, 0, "{errors}");
     assert!(told.starts_with("5000 messages published and acknowledged in"), "{told}");
-    let (code, told, errors) = ended(subscriber.wait_with_output().expect("ended"));
+    let (code, told, errors) = subscriber.ended();
     assert_eq!(code, 0, "{errors}");
     assert!(told.starts_with("5000 messages received in") && told.contains("latency p50"), "{told}");
 }
@@ -82,13 +70,9 @@ fn bench_counts_every_message_on_both_sides() {
 #[test]
 fn reach_is_answered_by_the_daemon_and_by_answerers() {
     let daemon = Daemon::alone("127.0.0.55");
-    let mut answerer =
-        daemon.command(&["reach", "--answer"]).stderr(Stdio::piped()).spawn().expect("started");
-    let line = first_error_line(&mut answerer);
-    assert!(line.contains("answering as host-1"), "{line}");
+    let answerer = Running::start(daemon.command(&["reach", "--answer"]), "answering as host-1");
     let (code, told, errors) = daemon.run(&["reach", "-c", "2", "-i", "0.5"]);
-    answerer.kill().expect("ended");
-    answerer.wait().expect("ended");
+    drop(answerer);
     assert_eq!(code, 0, "{errors}");
     assert!(told.contains("host-1 (this host's daemon)") && told.matches("2/2").count() == 2, "{told}");
 }

@@ -7,6 +7,8 @@
 mod cli;
 mod commands;
 mod demo;
-mod rejoin;
+mod messages;
+mod restart;
 mod service;
+mod subscriber;
 mod support;

@@ -61,6 +61,24 @@ impl Log {
             lines = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+
+    /// Waits until nothing more will come; returns all of it.
+    pub(crate) fn all(&self) -> String {
+        let lines = lock(&self.shared.0);
+        let ended = self.shared.1.wait_while(lines, |lines| !lines.ended);
+        text(&ended.unwrap_or_else(PoisonError::into_inner).lines)
+    }
+
+    /// The lines so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        lock(&self.shared.0).lines.clone()
+    }
+
+    /// How many lines so far have all these words.
+    pub(crate) fn count(&self, words: &[&str]) -> usize {
+        let lines = lock(&self.shared.0);
+        lines.lines.iter().filter(|line| words.iter().all(|word| line.contains(word))).count()
+    }
 }
 
 fn lock(lines: &Mutex<Lines>) -> MutexGuard<'_, Lines> {

@@ -1,11 +1,13 @@
 //! The two programs, and how they end.
 
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+
+use super::Log;
 
 pub(crate) const GOSSIPERL: &str = env!("CARGO_BIN_EXE_gossiperl");
 pub(crate) const GOSSIPERLD: &str = env!("CARGO_BIN_EXE_gossiperld");
@@ -23,6 +25,43 @@ pub(crate) fn run(program: &str, arguments: &[&str]) -> (i32, String, String) {
 pub(crate) fn ended(Output { status, stdout, stderr }: Output) -> (i32, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
     (status.code().expect("no signal"), text(stdout), text(stderr))
+}
+
+/// A command that runs; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    /// Its standard output.
+    pub(crate) out: Log,
+    /// Its standard error.
+    pub(crate) errors: Log,
+}
+
+impl Running {
+    /// Starts it, and waits for a line on its standard error that has these words.
+    pub(crate) fn start(mut command: Command, words: &str) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+        let out = Log::of(child.stdout.take().expect("piped"));
+        let errors = Log::of(child.stderr.take().expect("piped"));
+        errors.wait_for(&[words]);
+        Running { child, out, errors }
+    }
+
+    pub(crate) fn signal(&self, what: Signal) {
+        signal(&self.child, what);
+    }
+
+    /// Waits for its end: exit code, standard output, standard error.
+    pub(crate) fn ended(mut self) -> (i32, String, String) {
+        let status = self.child.wait().expect("ended");
+        (status.code().expect("no signal"), self.out.all(), self.errors.all())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// Sends a process a signal.
