@@ -1,6 +1,9 @@
 //! The settings of one overlay: plain data, with the names and defaults of protocol 1 where it has them.
 
-use std::{net::IpAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
 
@@ -13,6 +16,11 @@ pub struct Config {
     pub member_name: String,
     /// Address others reach us at, as members are told.
     pub advertised: (IpAddr, u16),
+    /// Port at which clients of this host find us, where it is not the advertised one. Default: none.
+    pub client_port: Option<u16>,
+    /// Multicast group, with its port, that is asked who is there; the driver hands what comes to it to
+    /// [`Overlay::handle_group_datagram`](crate::Overlay::handle_group_datagram). Default: none.
+    pub group: Option<SocketAddr>,
     /// Our rack.
     pub rack_name: String,
     /// Key ring: the first seals, all open. 1 to 8 keys.
@@ -155,6 +163,8 @@ impl Config {
             overlay: overlay.to_owned(),
             member_name: member_name.to_owned(),
             advertised,
+            client_port: None,
+            group: None,
             rack_name: "default".to_owned(),
             symmetric_keys: vec![Zeroizing::new(symmetric_key.to_vec())],
             secret: Zeroizing::new(b"default-overlay-secret".to_vec()),

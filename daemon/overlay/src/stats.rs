@@ -27,6 +27,10 @@ pub struct Stats {
     pub malformed: u64,
     /// Challenges not sent because of their rate limit.
     pub challenges_withheld: u64,
+    /// Questions that came to our multicast group.
+    pub group_questions: u64,
+    /// Those of them that we answered.
+    pub group_answers: u64,
     /// Messages taken over from local publishers.
     pub published: u64,
     /// Messages taken over from other daemons.

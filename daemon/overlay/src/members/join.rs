@@ -182,6 +182,6 @@ impl Members {
 }
 
 /// Three to five quarters of a duration.
-fn jitter(rng: &mut ChaCha8Rng, duration: Duration) -> Duration {
+pub(super) fn jitter(rng: &mut ChaCha8Rng, duration: Duration) -> Duration {
     duration.mul_f64(rng.random_range(0.75..1.25))
 }

@@ -5,7 +5,7 @@
 //! answer is pinged again, then through others (`relay`), then suspected (`suspicion`). Suspicions get around with the
 //! gossip (`gossip`); the suspect refutes by raising its incarnation; one that does not is declared failed. A failed or
 //! left member stays as a tombstone for a while (`tombstone`), so that old claims about it revive nobody (`merge`).
-//! Newcomers introduce themselves to a seed, and lost members are tried at a low rate, so that halves of an overlay
+//! Newcomers introduce themselves to a seed or ask a multicast group (`group`), and lost members are tried at a low rate, so that halves of an overlay
 //! merge by themselves (`join`).
 //!
 //! What it does beyond the papers, and why:
@@ -31,6 +31,7 @@ mod claim;
 mod event;
 mod frame;
 mod gossip;
+mod group;
 mod input;
 mod join;
 mod lists;
@@ -61,8 +62,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use self::{
-    awareness::Awareness, event::count, gossip::GossipQueue, join::Seeds, lists::Lists, own::Own,
-    probe::Probes, relay::Relays, table::Table, tombstone::Tombstones,
+    awareness::Awareness, event::count, gossip::GossipQueue, group::Group, join::Seeds, lists::Lists,
+    own::Own, probe::Probes, relay::Relays, table::Table, tombstone::Tombstones,
 };
 pub use self::{
     claim::{Claim, ClaimError, Liveness, MAX_INCARNATION, MAX_NAME},
@@ -146,6 +147,7 @@ pub struct Members {
     /// When gossip may go out next.
     next_gossip: Time,
     seeds: Seeds,
+    group: Option<Group>,
     next_lost: Time,
     root: i64,
     outgoing: VecDeque<Outgoing>,
@@ -187,6 +189,7 @@ impl Members {
             gossip_targets: Vec::new(),
             next_gossip: now,
             seeds: Seeds::default(),
+            group: None,
             next_lost: now + join::LOST_EVERY,
             root: 0,
             outgoing: VecDeque::new(),

@@ -22,6 +22,7 @@ impl Members {
             self.gossip_timeout(),
             self.seeds_timeout(),
             self.lost_timeout(),
+            self.group_timeout(),
         ]
         .into_iter()
         .flatten()
@@ -37,6 +38,7 @@ impl Members {
         self.advance_tombstones(now);
         self.advance_seeds(now);
         self.advance_lost(now);
+        self.advance_group(now);
         self.advance_gossip(now);
     }
 

@@ -16,7 +16,10 @@ use crate::{
 impl Overlay {
     /// A datagram that is not sealed: protocol 1, if it comes from a local client and opens under one of our keys.
     pub(super) fn handle_legacy(&mut self, now: Time, from: SocketAddr, datagram: &mut [u8]) {
-        let own = from.port() == self.config.advertised.1 && from.ip() == self.config.advertised.0;
+        let own = match self.config.client_port {
+            Some(port) => from.port() == port,
+            None => (from.ip(), from.port()) == self.config.advertised,
+        };
         if !self.config.legacy_clients || !is_local(&from) || own {
             self.stats.foreign += 1;
             return;

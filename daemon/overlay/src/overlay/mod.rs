@@ -1,6 +1,7 @@
 //! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
 
 mod daemons;
+mod group;
 mod legacy;
 mod members_of;
 mod publish;
@@ -35,6 +36,7 @@ use crate::{
     state::{State, store::Bounds},
 };
 
+use group::Askers;
 pub use transmit::Transmit;
 
 /// How often stalled subscribers are looked for while somebody is held back.
@@ -99,6 +101,8 @@ pub struct Overlay {
     now: Time,
     leaving: bool,
     challenges: RateLimit,
+    /// Who has asked our multicast group.
+    askers: Askers,
     stalled_at: Option<Time>,
 }
 
@@ -137,6 +141,10 @@ impl Overlay {
         let mut rng = secret_random(&config, &salt);
         let mut legacy = Legacy::new(&config, rng.next_u64());
         legacy.set_unix_time(unix_seconds);
+        let mut members = Members::new(settings, me, rng.next_u64(), now);
+        if let Some(group) = config.group {
+            members.ask_group(now, group);
+        }
         let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
@@ -152,7 +160,7 @@ impl Overlay {
             pressure: Pressure::default(),
             held: BTreeMap::new(),
             singles: VecDeque::new(),
-            members: Members::new(settings, me, rng.next_u64(), now),
+            members,
             state: State::new(salt, bounds),
             generations: BTreeMap::new(),
             remote_subscriptions: BTreeSet::new(),
@@ -163,6 +171,7 @@ impl Overlay {
             now,
             leaving: false,
             challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
+            askers: Askers::new(now),
             stalled_at: None,
             rng,
             config,

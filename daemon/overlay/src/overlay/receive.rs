@@ -46,14 +46,7 @@ impl Overlay {
         }
         let frames = match self.datagrams.open(&header, datagram) {
             Ok(frames) => frames,
-            Err(Unopened::UnknownKey) => {
-                self.stats.unknown_key += 1;
-                return;
-            }
-            Err(Unopened::Forged) => {
-                self.stats.forged += 1;
-                return;
-            }
+            Err(unopened) => return self.count_unopened(unopened),
         };
         if header.receiver != self.datagrams.salt().receiver_id() {
             // Zero asks for our id; another one is that of an earlier run of ours, or of somebody else. Nothing in it takes effect.
@@ -79,6 +72,13 @@ impl Overlay {
             None => self.handle_client_stranger(now, from, &header, frames),
         }
         self.follow_clients(now);
+    }
+
+    pub(super) fn count_unopened(&mut self, unopened: Unopened) {
+        match unopened {
+            Unopened::UnknownKey => self.stats.unknown_key += 1,
+            Unopened::Forged => self.stats.forged += 1,
+        }
     }
 
     /// Frames of a client that has a session.

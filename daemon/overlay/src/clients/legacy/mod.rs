@@ -159,7 +159,7 @@ impl Legacy {
             effects: VecDeque::new(),
             published: Recent::new(seed),
             refusals: Recent::new(seed.rotate_left(32)),
-            own_address: config.advertised.into(),
+            own_address: (config.advertised.0, config.client_port.unwrap_or(config.advertised.1)).into(),
             stats: LegacyStats::default(),
             scratch: Vec::new(),
         }
