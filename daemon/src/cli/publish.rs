@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use clap::Args;
-use gossiperl_client::{Client, Delivery, MAX_PAYLOAD, MessageId, SlowPolicy};
+use gossiperl_client::{Client, Delivery, Event, MAX_PAYLOAD, MessageId, SlowPolicy};
 use gossiperl_idl::custom::{CustomDigest, Value};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -132,13 +132,27 @@ impl Subscribe {
     async fn subscribe(&self, client: &Client) -> anyhow::Result<()> {
         let policy = if self.drop_oldest { SlowPolicy::DropOldest } else { SlowPolicy::Wait };
         let types = self.event_types.iter().map(String::as_str);
+        let mut events = client.events();
         let mut subscription = session::answered(client.subscribe(types, policy)).await??;
         eprintln!("subscribed to {}", self.event_types.join(", "));
         let mut left = self.count.unwrap_or(u64::MAX);
+        let mut lost = 0;
         while left > 0 {
-            let Some(delivery) = subscription.next().await else {
-                bail!("the connection to the daemon has ended");
+            let delivery = tokio::select! {
+                biased;
+                Some(event) = events.next() => {
+                    if let Event::Dropped { event_type, count } = event {
+                        eprintln!("lost {count} of {event_type}: read too slowly, the daemon dropped the oldest");
+                    }
+                    continue;
+                }
+                delivery = subscription.next() => delivery,
             };
+            let Some(delivery) = delivery else { bail!("the connection to the daemon has ended") };
+            let before = std::mem::replace(&mut lost, subscription.dropped());
+            if lost > before {
+                eprintln!("lost {} here: read too slowly, the oldest were dropped", lost - before);
+            }
             output::line(self.show(&delivery))?;
             left -= 1;
         }

@@ -10,5 +10,6 @@ mod demo;
 mod messages;
 mod restart;
 mod service;
+mod slow;
 mod subscriber;
 mod support;

@@ -70,6 +70,13 @@ impl Daemon {
         self.child.wait().expect("ended").code().expect("no signal")
     }
 
+    /// Resident memory, bytes.
+    pub(crate) fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        1_024 * line.trim_end_matches("kB").trim().parse::<u64>().expect("a number")
+    }
+
     pub(crate) fn config(&self) -> &Path {
         &self.config
     }

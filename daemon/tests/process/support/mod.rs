@@ -5,6 +5,7 @@ mod daemon;
 mod hosts;
 mod log;
 mod place;
+mod printer;
 mod program;
 mod relay;
 pub(crate) mod traffic;
@@ -19,6 +20,7 @@ pub(crate) use daemon::Daemon;
 pub(crate) use hosts::Hosts;
 pub(crate) use log::Log;
 pub(crate) use place::{Place, apart, on_loopback};
+pub(crate) use printer::{FIRST, Printer};
 pub(crate) use program::{GOSSIPERL, GOSSIPERLD, Running, ended, run, signal};
 pub(crate) use relay::Relay;
 
