@@ -53,7 +53,7 @@ impl Sent {
     }
 
     /// Length of the whole frame's body, where this is the frame or its last piece.
-    fn completes(&self) -> Option<u64> {
+    pub(crate) fn completes(&self) -> Option<u64> {
         match self.piece {
             None => Some(self.body.len() as u64),
             Some(piece) => (piece.offset as usize + self.body.len() == piece.total as usize)
@@ -83,7 +83,9 @@ pub(crate) struct Newly {
     pub(crate) items: u64,
     /// … of them, those that are not control frames.
     pub(crate) messages: u64,
-    /// Sum of their bodies' lengths.
+    /// … and of them, those that were cut.
+    pub(crate) cut: u64,
+    /// Sum of the bodies' lengths of `items`.
     pub(crate) body_bytes: u64,
     /// The newest datagram that a frame sent only once was in, and when it was sent.
     pub(crate) clean: Option<(u64, Time)>,
@@ -149,6 +151,11 @@ impl Flight {
         Some((number, self.frames.get(self.index(number))?))
     }
 
+    /// All frames that are not taken over, oldest first.
+    pub(crate) fn into_frames(self) -> impl Iterator<Item = Sent> {
+        self.frames.into_iter()
+    }
+
     /// Adds a frame, as waiting; its number is the new [`last`](Self::last).
     pub(crate) fn push(&mut self, frame: Sent) {
         self.sent = frame.end;
@@ -203,6 +210,7 @@ impl Flight {
             if let Some(length) = frame.completes() {
                 newly.items += 1;
                 newly.messages += u64::from(!frame.control);
+                newly.cut += u64::from(frame.piece.is_some());
                 newly.body_bytes += length;
             }
         }

@@ -166,6 +166,12 @@ impl Link {
         self.sender.outgoing_mut().clear(tag)
     }
 
+    /// Ends the link: the bodies of what [`send`](Self::send) took and the peer is not known to have taken over, oldest first. The peer may
+    /// have taken over the first of them nevertheless: that much its acknowledgements had yet to say.
+    pub fn into_untaken(self) -> Vec<Bytes> {
+        self.sender.into_untaken()
+    }
+
     /// A Run: the next numbered frame is `first`. A datagram's numbered frames always stand behind one.
     pub fn handle_run(&mut self, first: u64) {
         self.receiver.handle_run(first);

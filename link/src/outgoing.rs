@@ -1,5 +1,7 @@
 //! What is to be sent: the bounds of the queue, and cutting frames that no datagram holds.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use gossiperl_idl::{fragment::FRAGMENT_OVERHEAD, frame};
 
@@ -30,6 +32,8 @@ struct Cutting {
 pub(crate) struct Outgoing {
     queue: Queue,
     cutting: Option<Cutting>,
+    /// Whole bodies of the frames that were cut and are not taken over, oldest first. They share memory with their pieces.
+    cut: VecDeque<Bytes>,
     most_cost: usize,
     most_frames: usize,
     /// Everything not taken over by the peer, sent or not.
@@ -39,7 +43,15 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     pub(crate) fn new(most_cost: usize, most_frames: usize) -> Self {
-        Outgoing { queue: Queue::default(), cutting: None, most_cost, most_frames, cost: 0, frames: 0 }
+        Outgoing {
+            queue: Queue::default(),
+            cutting: None,
+            cut: VecDeque::new(),
+            most_cost,
+            most_frames,
+            cost: 0,
+            frames: 0,
+        }
     }
 
     #[inline]
@@ -90,6 +102,28 @@ impl Outgoing {
         self.cost -= bytes + frames * FRAME_COST as usize;
     }
 
+    /// The oldest frames that were cut, so many of them, are taken over.
+    pub(crate) fn forget_cut(&mut self, frames: u64) {
+        self.cut.drain(..(frames as usize).min(self.cut.len()));
+    }
+
+    /// Bodies of the messages that are not taken over, oldest first; `sent` is what went out of them and of control frames.
+    pub(crate) fn into_untaken(self, sent: impl Iterator<Item = Sent>) -> Vec<Bytes> {
+        let mut cut = self.cut.into_iter();
+        let mut untaken = Vec::with_capacity(self.frames);
+        for frame in sent {
+            let whole = match frame.piece {
+                None => Some(frame.body),
+                Some(_) if frame.completes().is_some() => cut.next(),
+                Some(_) => None,
+            };
+            untaken.extend(whole.filter(|_| !frame.control));
+        }
+        untaken.extend(self.cutting.filter(|cutting| !cutting.control).map(|cutting| cutting.body));
+        untaken.extend(self.queue.into_messages());
+        untaken
+    }
+
     pub(crate) fn trim(&mut self) {
         self.queue.trim();
     }
@@ -133,6 +167,7 @@ impl Outgoing {
             Some(cutting) => cutting,
             None => {
                 let Unsent { kind, tag, body } = self.queue.pop()?;
+                self.cut.push_back(body.clone());
                 Cutting { kind, control: tag.is_none(), body, offset: 0 }
             }
         };

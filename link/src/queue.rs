@@ -77,6 +77,11 @@ impl Queue {
         (frames, bytes)
     }
 
+    /// Bodies of all that are not control frames, oldest first.
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = Bytes> {
+        self.slots.into_iter().flatten().filter(|frame| frame.tag.is_some()).map(|frame| frame.body)
+    }
+
     /// Gives spare memory back.
     pub(crate) fn trim(&mut self) {
         self.compact();

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gossiperl_idl::acknowledgement::Acknowledgement;
 
 use crate::{
@@ -98,6 +99,10 @@ impl Sender {
         self.flight.trim();
     }
 
+    pub(crate) fn into_untaken(self) -> Vec<Bytes> {
+        self.outgoing.into_untaken(self.flight.into_frames())
+    }
+
     pub(crate) fn handle_acknowledgement(
         &mut self,
         now: Time,
@@ -123,6 +128,7 @@ impl Sender {
             }
         }
         self.outgoing.forget(newly.items as usize, newly.body_bytes as usize);
+        self.outgoing.forget_cut(newly.cut);
         let mut acked = Acked { items: newly.items, messages: newly.messages, rtt: None };
         if newly.frames > 0 {
             self.tries = None;

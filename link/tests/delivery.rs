@@ -159,3 +159,38 @@ fn a_dead_peer_gets_a_trickle() {
     }
     pair.run_until("everything acknowledged", |pair| pair.ends[0].link.queued_frames() == 0);
 }
+
+#[test]
+fn what_an_ended_link_gives_back_is_all_the_peer_may_lack_whole_and_in_order() {
+    with_seeds(200, |seed| {
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let mut pair = Pair::new(seed, [random_config(&mut random), random_config(&mut random)], PERFECT);
+        pair.ends[0].path = random_path(&mut random);
+        pair.ends[1].path = random_path(&mut random);
+        let largest = [20, 3_000, 60_000][random.random_range(0..3)];
+        let frames = bodies(&mut random, 200, 0..=largest);
+        let (mut accepted, mut controls) = (Vec::new(), 0);
+        let stop = random.random_range(0..200);
+        for body in &frames {
+            if random.random_bool(0.1) {
+                controls += u64::from(pair.ends[0].link.send_control(68, body.clone()).is_ok());
+            } else if pair.ends[0].link.send(64, 0, body.clone()).is_ok() {
+                accepted.push(body.clone());
+            }
+            for _ in 0..random.random_range(0..4) {
+                let end = pair.now + MS * 1_000;
+                pair.step(end);
+            }
+            if accepted.len() == stop {
+                break;
+            }
+        }
+        pair.transmit();
+        let [sender, receiver] = pair.ends;
+        assert!(sender.acked.items - sender.acked.messages <= controls);
+        let taken = receiver.taken.iter().filter(|(kind, _)| *kind == 64).count();
+        let untaken = sender.link.into_untaken();
+        assert_eq!(untaken, accepted[sender.acked.messages as usize..]);
+        assert!(taken >= sender.acked.messages as usize && taken + untaken.len() >= accepted.len());
+    });
+}
