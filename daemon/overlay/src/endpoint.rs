@@ -15,7 +15,11 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, Time};
 
-use crate::clients::ClientId;
+use crate::{
+    Limits,
+    clients::ClientId,
+    delivery::{Backlog, TypeId},
+};
 
 /// Datagram frames waiting for one endpoint, in bytes. They are all repeated by their senders, so beyond it new ones are dropped.
 const PENDING_BYTES: usize = 8 << 10;
@@ -80,6 +84,10 @@ pub(crate) struct Session {
     pub(crate) dropped: BTreeMap<u32, i64>,
     /// Event types it is subscribed to.
     pub(crate) subscriptions: BTreeMap<Box<[u8]>, SlowPolicy>,
+    /// What the client's earlier session left and this one has not taken over yet.
+    pub(crate) backlog: Option<Box<Backlog>>,
+    /// Until when it may ask for that.
+    pub(crate) reclaim_by: Option<Time>,
 }
 
 impl Session {
@@ -95,6 +103,8 @@ impl Session {
             stalled: false,
             dropped: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
+            backlog: None,
+            reclaim_by: None,
         }
     }
 }
@@ -151,6 +161,45 @@ impl Endpoint {
         }
     }
 
+    /// Queues a message: behind what waits of its type in the backlog, otherwise at the link. False: no room.
+    pub(crate) fn send_message(&mut self, event_type: TypeId, body: Bytes, limits: &Limits) -> bool {
+        if let Some(backlog) = self.backlog_mut(event_type) {
+            return backlog.push(event_type, body, limits);
+        }
+        self.link.as_deref_mut().is_some_and(|link| link.send(frame::MESSAGE, event_type.0, body).is_ok())
+    }
+
+    /// Drops the oldest message of the type that was not sent yet. False: there is none.
+    pub(crate) fn drop_oldest(&mut self, event_type: TypeId) -> bool {
+        if let Some(backlog) = self.backlog_mut(event_type) {
+            return backlog.drop_oldest(event_type);
+        }
+        self.link.as_deref_mut().is_some_and(|link| link.drop_unsent(event_type.0).is_some())
+    }
+
+    /// Moves what the session has claimed from its backlog into its link, as far as that takes it.
+    pub(crate) fn take_over_backlog(&mut self) {
+        let (Some(link), Some(session)) = (self.link.as_deref_mut(), self.session.as_deref_mut()) else {
+            return;
+        };
+        let Some(backlog) = session.backlog.as_deref_mut() else { return };
+        backlog.move_claimed(|event_type, body| {
+            link.send(frame::MESSAGE, event_type.0, body).map_err(|full| full.0)
+        });
+        if backlog.is_empty() {
+            session.backlog = None;
+        }
+    }
+
+    /// The backlog, where messages of this type have to queue there.
+    pub(crate) fn backlog(&self, event_type: TypeId) -> Option<&Backlog> {
+        self.session.as_deref()?.backlog.as_deref().filter(|backlog| backlog.takes(event_type))
+    }
+
+    fn backlog_mut(&mut self, event_type: TypeId) -> Option<&mut Backlog> {
+        self.session.as_deref_mut()?.backlog.as_deref_mut().filter(|backlog| backlog.takes(event_type))
+    }
+
     /// Whether a datagram for it could be filled now.
     pub(crate) fn wants_transmit(&self, now: Time) -> bool {
         !self.pending.is_empty() || self.link.as_ref().is_some_and(|link| link.wants_transmit(now))
@@ -201,10 +250,30 @@ impl Endpoints {
             *epoch = epoch.wrapping_add(1);
         }
         self.free.push(id.index);
-        self.by_salt.remove(&endpoint.salt);
         if let Some(at) = endpoint.timer {
             self.timers.remove(&(at, id));
         }
+        if self.by_salt.get(&endpoint.salt) == Some(&id) {
+            self.end_run(&endpoint);
+        }
+        Some(endpoint)
+    }
+
+    /// The endpoint stays, but its run has ended: datagrams under its salt are not its any more.
+    pub(crate) fn disown(&mut self, id: EndpointId) {
+        let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
+        if let Some(endpoint) = slot.take_if(|endpoint| endpoint.epoch == id.epoch) {
+            if self.by_salt.get(&endpoint.salt) == Some(&id) {
+                self.end_run(&endpoint);
+            }
+            if let Some(slot) = self.slots.get_mut(id.index as usize) {
+                *slot = Some(endpoint);
+            }
+        }
+    }
+
+    fn end_run(&mut self, endpoint: &Endpoint) {
+        self.by_salt.remove(&endpoint.salt);
         if self.ended.insert(endpoint.salt, endpoint.window.clone()).is_none() {
             self.ended_order.push_back(endpoint.salt);
         }
@@ -213,7 +282,6 @@ impl Endpoints {
         {
             self.ended.remove(&oldest);
         }
-        Some(endpoint)
     }
 
     /// The endpoint, unless it is gone.

@@ -77,6 +77,14 @@ impl Routes {
         id
     }
 
+    /// A local client's subscription goes on in another session.
+    pub(crate) fn move_local(&mut self, id: TypeId, client: ClientId, endpoint: EndpointId) {
+        let Some(route) = self.routes.get_mut(id.0 as usize) else { return };
+        if let Some(held) = route.local.iter_mut().find(|held| held.client == client) {
+            held.endpoint = Some(endpoint);
+        }
+    }
+
     /// Removes a local client's subscription; the type it was for, where there was one.
     pub(crate) fn unsubscribe(&mut self, event_type: &[u8], client: ClientId) -> Option<TypeId> {
         let id = self.find(event_type)?;

@@ -7,6 +7,7 @@ mod members_of;
 mod publish;
 mod receive;
 mod sessions;
+mod succession;
 mod transmit;
 
 use std::{
@@ -104,6 +105,8 @@ pub struct Overlay {
     /// Who has asked our multicast group.
     askers: Askers,
     stalled_at: Option<Time>,
+    /// When sessions have to have claimed what their predecessors left.
+    reclaims: BTreeSet<(Time, EndpointId)>,
 }
 
 /// A datagram to an address that has no endpoint.
@@ -173,6 +176,7 @@ impl Overlay {
             challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
             askers: Askers::new(now),
             stalled_at: None,
+            reclaims: BTreeSet::new(),
             rng,
             config,
         })
@@ -203,7 +207,9 @@ impl Overlay {
     pub fn poll_timeout(&self) -> Option<Time> {
         let ours =
             [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at, self.gossip_at];
+        let reclaim = self.reclaims.first().map(|(at, _)| *at);
         ours.into_iter()
+            .chain([reclaim])
             .chain([self.members.poll_timeout(), self.state.poll_timeout(), self.legacy.poll_timeout()])
             .flatten()
             .min()
@@ -225,6 +231,7 @@ impl Overlay {
         self.follow_legacy(now, None);
         self.clients.handle_timeout(now);
         self.follow_clients(now);
+        self.end_overdue_claims(now);
         if self.stalled_at.is_some_and(|at| at <= now) {
             self.stalled_at = None;
             self.find_stalled(now);

@@ -97,7 +97,9 @@ impl Overlay {
                 continue;
             };
             let Some(endpoint) = self.endpoints.get(id) else { continue };
-            if !may_drop(endpoint, local) && !has_room(endpoint, len) {
+            if !may_drop(endpoint, local, event_type)
+                && !has_room(endpoint, event_type, len, &self.config.limits)
+            {
                 return Some(Cause::Queue(id));
             }
         }
@@ -107,7 +109,7 @@ impl Overlay {
         for remote in &route.remote {
             let Some(id) = self.endpoints.find(&remote.owner) else { continue };
             let Some(endpoint) = self.endpoints.get(id) else { continue };
-            if endpoint.reachable && !has_room(endpoint, len) {
+            if endpoint.reachable && !has_room(endpoint, event_type, len, &self.config.limits) {
                 return Some(Cause::Queue(id));
             }
         }
@@ -200,22 +202,23 @@ impl Overlay {
                 continue;
             };
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
-            let drops = may_drop(endpoint, local);
-            let Some(link) = endpoint.link.as_deref_mut() else { continue };
-            let mut sent = link.send(frame::MESSAGE, event_type.0, body.clone());
-            if sent.is_err() && drops {
-                let made_room = link.drop_unsent(event_type.0).is_some();
+            let drops = may_drop(endpoint, local, event_type);
+            let limits = &self.config.limits;
+            let mut sent = endpoint.send_message(event_type, body.clone(), limits);
+            if !sent && drops {
+                let made_room = endpoint.drop_oldest(event_type);
                 if let Some(session) = endpoint.session.as_deref_mut() {
                     *session.dropped.entry(event_type.0).or_default() += 1;
                 }
                 self.stats.dropped += 1;
                 if made_room {
-                    sent = link.send(frame::MESSAGE, event_type.0, body.clone());
+                    sent = endpoint.send_message(event_type, body.clone(), limits);
                 }
             }
-            if sent.is_ok() {
+            if sent {
                 self.stats.fanned_out += 1;
-                if !drops && Level::of(link, &self.config.limits) == Level::More {
+                let is_filling = |link: &Link| Level::of(link, limits) == Level::More;
+                if !drops && endpoint.link.as_deref().is_some_and(is_filling) {
                     self.pressure.pause(event_type, Cause::Queue(id));
                 }
             }
@@ -322,7 +325,10 @@ impl Overlay {
         if session.dropped.is_empty() || session.stalled || !endpoint.reachable {
             return;
         }
-        for (event_type, count) in std::mem::take(&mut session.dropped) {
+        let backlog = session.backlog.as_deref();
+        let is_told = |event_type: TypeId| !backlog.is_some_and(|backlog| backlog.is_unclaimed(event_type));
+        let told = session.dropped.extract_if(.., |event_type, _| is_told(TypeId(*event_type)));
+        for (event_type, count) in told.collect::<Vec<_>>() {
             let name = lossy(self.routes.name(TypeId(event_type)));
             endpoint.push_reply(frame::DROPPED, encode_control(&Dropped::new(name, count)));
         }
@@ -355,16 +361,20 @@ impl Level {
     }
 }
 
-fn has_room(endpoint: &Endpoint, len: usize) -> bool {
+fn has_room(endpoint: &Endpoint, event_type: TypeId, len: usize, limits: &Limits) -> bool {
+    if let Some(backlog) = endpoint.backlog(event_type) {
+        return backlog.has_room(len, limits);
+    }
     let cost = len + FRAME_COST as usize;
     endpoint.link.as_deref().is_some_and(|link| link.queued_frames() == 0 || link.room() >= cost)
 }
 
 /// Whether the subscription loses its oldest message rather than hold its publishers back.
-fn may_drop(endpoint: &Endpoint, local: &Local) -> bool {
+fn may_drop(endpoint: &Endpoint, local: &Local, event_type: TypeId) -> bool {
     local.policy == SlowPolicy::DROP_OLDEST
         || !endpoint.reachable
         || endpoint.session.as_deref().is_some_and(|session| session.stalled)
+        || endpoint.backlog(event_type).is_some_and(|backlog| backlog.is_unclaimed(event_type))
 }
 
 /// Encodes one of our own small structs, which cannot fail for lack of room.

@@ -9,7 +9,7 @@ use gossiperl_idl::{
     run::read_run,
     sealed::{Header, Role},
 };
-use gossiperl_link::{Time, Verdict};
+use gossiperl_link::{Link, Time, Verdict};
 
 use super::{Overlay, publish::Source};
 use crate::{
@@ -109,9 +109,16 @@ impl Overlay {
                     let mut sink = |kind: u8, body: &[u8]| self.take_from_client(now, id, client, kind, body);
                     link.handle_numbered(now, kind, body, &mut sink).is_ok()
                 }
-                (frame::CLIENT_HELLO, _) => self.handle_hello(now, from, header, body),
+                (frame::CLIENT_HELLO, _) => {
+                    // It may end this session, and then the link is wanted whole.
+                    self.return_link(id, &mut link);
+                    let sound = self.handle_hello(now, from, header, body);
+                    link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
+                    sound
+                }
                 (frame::KEEPALIVE, _) => self.handle_keepalive(id, body),
                 (frame::GOODBYE, _) => {
+                    self.return_link(id, &mut link);
                     self.end_session(now, id);
                     return;
                 }
@@ -126,17 +133,19 @@ impl Overlay {
     }
 
     /// Puts the link back that was taken out of its endpoint while its frames were read, and sends what they brought about.
-    pub(super) fn put_back(&mut self, now: Time, id: EndpointId, link: Option<Box<gossiperl_link::Link>>) {
+    pub(super) fn put_back(&mut self, now: Time, id: EndpointId, link: Option<Box<Link>>) {
+        let mut link = link;
+        self.return_link(id, &mut link);
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
-        if endpoint.link.is_none() {
-            endpoint.link = link;
-        }
         endpoint.flush_replies();
-        if let (true, Some(session)) = (endpoint.overrun, &endpoint.session) {
+        if endpoint.overrun && endpoint.session.is_some() {
             // Its next datagram is challenged, and it starts again with nothing missing.
-            let client = session.client;
-            self.forget_client(now, client);
+            self.suspend_session(now, id);
             return;
+        }
+        let is_low = |link: &Link| Level::of(link, &self.config.limits) <= Level::Half;
+        if endpoint.link.as_deref().is_some_and(is_low) {
+            endpoint.take_over_backlog();
         }
         let level = endpoint.link.as_deref().map(|link| Level::of(link, &self.config.limits));
         if let Some(level) = level {
@@ -146,11 +155,20 @@ impl Overlay {
         self.endpoints.settle(now, id);
     }
 
+    /// Puts the link back into its endpoint, unless there is another by now.
+    fn return_link(&mut self, id: EndpointId, link: &mut Option<Box<Link>>) {
+        if let Some(endpoint) = self.endpoints.get_mut(id)
+            && endpoint.link.is_none()
+        {
+            endpoint.link = link.take();
+        }
+    }
+
     pub(super) fn handle_acknowledgement(
         &mut self,
         now: Time,
         id: EndpointId,
-        link: &mut gossiperl_link::Link,
+        link: &mut Link,
         body: &[u8],
     ) -> bool {
         let Ok(acknowledgement) = Acknowledgement::read(body) else { return false };

@@ -15,7 +15,10 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, LinkConfig, Time};
 
-use super::{Overlay, Single, daemons::subscription_key, publish::encode_control, publish::lossy, transmit};
+use super::{
+    Overlay, Single, daemons::subscription_key, publish::encode_control, publish::lossy,
+    succession::Inheritance, transmit,
+};
 use crate::{
     clients::{ClientId, Protocol},
     delivery::Local,
@@ -123,7 +126,7 @@ impl Overlay {
         true
     }
 
-    /// A new session for the client; one it had under another salt ends.
+    /// A new session for the client; one it had ends, and leaves it what it has not acknowledged.
     fn open_session(
         &mut self,
         now: Time,
@@ -133,13 +136,14 @@ impl Overlay {
         hello: &ClientHello,
     ) -> EndpointId {
         let mut last_sequence = 0;
+        let mut left = Inheritance::default();
         if let Some(old) = self.session_of.remove(&client) {
             if let Some(session) = self.endpoints.get(old).and_then(|endpoint| endpoint.session.as_deref())
                 && session.instance == hello.instance
             {
                 last_sequence = session.last_sequence;
             }
-            self.close_endpoint(now, old);
+            left = self.end_for_successor(now, old);
         }
         if let Some(id) = self.endpoints.find(&header.salt) {
             self.close_endpoint(now, id);
@@ -161,6 +165,7 @@ impl Overlay {
         let id = self.endpoints.insert(endpoint);
         self.endpoints.saw(id, header.counter);
         self.session_of.insert(client, id);
+        self.inherit(now, id, client, left);
         id
     }
 
@@ -195,6 +200,7 @@ impl Overlay {
 
     /// Takes an endpoint down: its subscriptions, its queue, and what it held up.
     pub(super) fn close_endpoint(&mut self, now: Time, id: EndpointId) {
+        self.forget_reclaim(id);
         let Some(endpoint) = self.endpoints.remove(id) else { return };
         if let Some(link) = &endpoint.link {
             self.stats.dropped += link.queued_frames() as u64;
@@ -203,10 +209,15 @@ impl Overlay {
             for event_type in session.subscriptions.keys() {
                 self.remove_subscription(now, &session.name, session.client, event_type);
             }
+            if let Some(backlog) = session.backlog.as_deref() {
+                self.stats.dropped += backlog.len() as u64;
+                for event_type in backlog.unclaimed() {
+                    let event_type = self.routes.name(event_type).to_vec();
+                    self.remove_subscription(now, &session.name, session.client, &event_type);
+                }
+            }
         }
-        let resumed = self.pressure.forget(id);
-        self.resume(now, resumed);
-        self.release_held(now, crate::delivery::Cause::Queue(id));
+        self.let_go(now, id);
     }
 
     /// A numbered request of a client. False: not what its kind says.
@@ -269,10 +280,13 @@ impl Overlay {
                 SlowPolicy::WAIT
             };
             let event_type = one.event_type.as_bytes();
-            self.routes.subscribe(event_type, Local { client, endpoint: Some(id), policy });
+            let type_id = self.routes.subscribe(event_type, Local { client, endpoint: Some(id), policy });
             let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
             if let Some(session) = session {
                 session.subscriptions.insert(event_type.into(), policy);
+                if let Some(backlog) = session.backlog.as_deref_mut() {
+                    backlog.claim(type_id);
+                }
             }
         }
         self.reply(id, subscribe.request, code::DONE, "");
@@ -281,7 +295,15 @@ impl Overlay {
     fn unsubscribe_session(&mut self, now: Time, id: EndpointId, client: ClientId, event_type: &[u8]) {
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         let Some(session) = endpoint.session.as_deref_mut() else { return };
+        let Some(type_id) = self.routes.find(event_type) else { return };
+        let backlog = session.backlog.as_deref_mut().filter(|backlog| backlog.takes(type_id));
+        if backlog.as_deref().is_some_and(|backlog| backlog.is_unclaimed(type_id)) {
+            self.end_unclaimed(now, id, type_id);
+            return;
+        }
         if session.subscriptions.remove(event_type).is_some() {
+            self.stats.dropped += backlog.map_or(0, |backlog| backlog.remove_type(type_id)) as u64;
+            session.dropped.remove(&type_id.0);
             let name = session.name.clone();
             self.remove_subscription(now, &name, client, event_type);
         }
@@ -313,8 +335,15 @@ impl Overlay {
         subscribe: &Subscribe,
     ) -> bool {
         let held = self.endpoints.get(id).and_then(|endpoint| endpoint.session.as_deref());
-        let is_new =
-            |event_type: &[u8]| held.is_some_and(|held| !held.subscriptions.contains_key(event_type));
+        let is_left = |session: &Session, event_type: &[u8]| {
+            let type_id = self.routes.find(event_type);
+            type_id.is_some_and(|id| session.backlog.as_deref().is_some_and(|backlog| backlog.takes(id)))
+        };
+        let is_new = |event_type: &[u8]| {
+            held.is_some_and(|held| {
+                !held.subscriptions.contains_key(event_type) && !is_left(held, event_type)
+            })
+        };
         let types = subscribe.subscriptions.iter().map(|one| one.event_type.as_bytes());
         let new: Vec<&[u8]> = types.filter(|event_type| is_new(event_type)).collect();
         let Some(full) =

@@ -10,6 +10,9 @@
     reason = "a module of test binaries"
 )]
 
+pub mod host;
+pub mod network;
+
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},
@@ -65,6 +68,8 @@ pub struct Client {
     sequence: i64,
     requests: i64,
     hellos: i64,
+    /// Nonce of the hello that was answered.
+    welcomed: i64,
 }
 
 impl Client {
@@ -87,14 +92,38 @@ impl Client {
             sequence: 0,
             requests: 0,
             hellos: 0,
+            welcomed: 0,
         }
+    }
+
+    /// The same client on the same port, started anew: another run, nothing remembered.
+    pub fn restarted(&self, number: u64) -> Self {
+        let mut client = Client::new(&self.name, number);
+        client.secret.clone_from(&self.secret);
+        client.address = self.address;
+        client
+    }
+
+    /// The same process under another salt, as when its numbering has to begin anew.
+    pub fn reconnected(&self, number: u64) -> Self {
+        Client { instance: self.instance, sequence: self.sequence, ..self.restarted(number) }
     }
 
     pub fn hello(&mut self) {
         self.hellos += 1;
+        self.hello_again();
+    }
+
+    /// The last hello once more.
+    pub fn hello_again(&mut self) {
         let (name, secret) = (self.name.clone(), self.secret.clone());
         let hello = ClientHello::new(name, self.instance, secret, 1 << 20, self.hellos);
         frame::put_with(frame::CLIENT_HELLO, &mut self.pending, |out| encode_compact(&hello, out));
+    }
+
+    /// Whether the last hello has been answered.
+    pub fn is_connected(&self) -> bool {
+        self.welcomed == self.hellos
     }
 
     pub fn frame(&mut self, kind: u8, body: &[u8]) {
@@ -136,6 +165,11 @@ impl Client {
         self.link.send(frame::MESSAGE, 0, Bytes::from(body)).is_ok()
     }
 
+    /// The numbers in the messages that were delivered.
+    pub fn numbers(&self) -> Vec<u32> {
+        self.messages().map(|payload| u32::from_be_bytes(payload.try_into().unwrap())).collect()
+    }
+
     pub fn messages(&self) -> impl Iterator<Item = &[u8]> {
         self.heard.iter().filter_map(|heard| match heard {
             Heard::Message { payload, .. } => Some(payload.as_slice()),
@@ -164,7 +198,11 @@ impl Client {
 
     pub fn handle(&mut self, now: Time, datagram: &mut [u8]) {
         let header = Header::parse(datagram).expect("sealed");
-        assert_eq!((header.role, header.receiver), (Role::DaemonToClient, self.salt.receiver_id()));
+        assert_eq!(header.role, Role::DaemonToClient);
+        if header.receiver != self.salt.receiver_id() {
+            // For the process that had the port before.
+            return;
+        }
         let key =
             SenderKey::derive(&OverlayKey::new(KEY), header.role, &header.salt, &OverlaySecret::new(b""));
         let frames = key.open(datagram).expect("opens");
@@ -180,7 +218,11 @@ impl Client {
                     self.link.handle_acknowledgement(now, &Acknowledgement::read(body).unwrap()).unwrap();
                 }
                 frame::WELCOME => {
-                    let fresh = decode_compact::<Welcome>(body).unwrap().fresh;
+                    let welcome = decode_compact::<Welcome>(body).unwrap();
+                    let fresh = welcome.fresh;
+                    if std::mem::replace(&mut self.welcomed, welcome.nonce) == welcome.nonce {
+                        continue;
+                    }
                     if fresh {
                         self.link = new_link();
                     }
