@@ -34,9 +34,20 @@ impl Report {
 
     /// Tells what was refused since the last time.
     pub(super) fn handle_timeout(&mut self, now: Instant, stats: &Stats) {
-        if self.deadline(stats).is_none_or(|next| next > now) {
-            return;
+        if self.deadline(stats).is_some_and(|next| next <= now) {
+            self.tell(stats);
+            self.next = now + PAUSE;
         }
+    }
+
+    /// Tells what was refused since the last time, at the end.
+    pub(super) fn finish(&mut self, stats: &Stats) {
+        if refused(stats) != refused(&self.told) {
+            self.tell(stats);
+        }
+    }
+
+    fn tell(&mut self, stats: &Stats) {
         let since = |read: fn(&Stats) -> u64| read(stats).saturating_sub(read(&self.told));
         tracing::warn!(
             overlay = %self.overlay,
@@ -48,7 +59,6 @@ impl Report {
             "datagrams refused"
         );
         self.told = *stats;
-        self.next = now + PAUSE;
     }
 
     /// One event, for people.

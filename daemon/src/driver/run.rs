@@ -71,6 +71,7 @@ impl Driver {
             self.wait(sleep.as_mut(), more.then_some(now)).await;
         }
         self.keeping.finish(std::mem::take(&mut self.last_known)).await;
+        self.report.finish(&self.overlay.stats());
         tracing::info!(overlay = %self.report.overlay(), "left");
     }
 

@@ -7,6 +7,7 @@
 mod cli;
 mod commands;
 mod demo;
+mod hostile;
 mod messages;
 mod restart;
 mod service;

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     net::{SocketAddr, UdpSocket},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::JoinHandle,
@@ -19,6 +19,9 @@ use std::{
 use nix::sys::socket::{setsockopt, sockopt};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// Datagrams of each direction that are kept as recordings.
+const RECORDED: usize = 2_000;
 
 /// Joins daemons; ends when dropped.
 pub(crate) struct Relay {
@@ -34,8 +37,12 @@ struct Shared {
     loss: u32,
     dropped: AtomicU64,
     forwarded: AtomicU64,
+    recordings: Mutex<Recordings>,
     ended: AtomicBool,
 }
+
+/// Datagrams from one daemon to another.
+type Recordings = HashMap<(usize, usize), Vec<Vec<u8>>>;
 
 impl Relay {
     /// Stands between daemons with these real addresses and faces. Loses `loss` datagrams in a hundred.
@@ -47,6 +54,7 @@ impl Relay {
             loss,
             dropped: AtomicU64::new(0),
             forwarded: AtomicU64::new(0),
+            recordings: Mutex::default(),
             ended: AtomicBool::new(false),
         });
         let threads = (0..daemons.len()).map(|to| {
@@ -59,6 +67,12 @@ impl Relay {
     /// Datagrams lost, and datagrams passed on.
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.shared.dropped.load(Relaxed), self.shared.forwarded.load(Relaxed))
+    }
+
+    /// What one daemon has sent to another and was passed on, the first 2,000 datagrams.
+    pub(crate) fn recorded(&self, from: usize, to: usize) -> Vec<Vec<u8>> {
+        let recordings = self.shared.recordings.lock().unwrap_or_else(PoisonError::into_inner);
+        recordings.get(&(from, to)).cloned().unwrap_or_default()
     }
 }
 
@@ -88,6 +102,12 @@ impl Shared {
                 self.dropped.fetch_add(1, Relaxed);
                 continue;
             }
+            let mut recordings = self.recordings.lock().unwrap_or_else(PoisonError::into_inner);
+            let recording = recordings.entry((sender, to)).or_default();
+            if recording.len() < RECORDED {
+                recording.push(buffer[..len].to_vec());
+            }
+            drop(recordings);
             self.forwarded.fetch_add(1, Relaxed);
             // Nobody there is nobody there: hosts that are apart do not hear of it either.
             let _ = self.daemons[sender].1.send_to(&buffer[..len], real);
