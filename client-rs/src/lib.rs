@@ -18,7 +18,7 @@
 //!   excepted. It gets lost only with the daemon that holds it, with a subscriber that is gone, or by a [`SlowPolicy`] and with a count. A subscriber that takes
 //!   nothing for five seconds while others wait for it is treated as gone, until it takes something again.
 //! - A message that was not acknowledged, because the daemon went away, is published again with the same id. Subscribers see each id
-//!   once: of each publisher the newest 4,096 ids are remembered, older ones count as seen.
+//!   once: of each publisher and type the newest 4,096 ids are remembered, older ones count as seen.
 //! - Messages of one publisher and one type come in the order they were published.
 //! - Memory is bounded: what waits to be acknowledged by [`Options::publish_window`], what waits to be read by
 //!   [`Options::subscription_buffer`], everything else by constants named where they matter.

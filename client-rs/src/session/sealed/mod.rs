@@ -395,7 +395,7 @@ fn take_message(
     message: &Message<'_>,
     deliver: &mut impl FnMut(&Incoming<'_>) -> Verdict,
 ) -> Verdict {
-    if seen.contains(message.publisher, message.sequence) {
+    if seen.contains(message.event_type, message.publisher, message.sequence) {
         return Verdict::Taken;
     }
     let verdict = deliver(&Incoming {
@@ -406,7 +406,7 @@ fn take_message(
         verbatim: message.verbatim,
     });
     if verdict == Verdict::Taken {
-        seen.insert(message.publisher, message.sequence);
+        seen.insert(message.event_type, message.publisher, message.sequence);
     }
     verdict
 }

@@ -83,6 +83,30 @@ fn a_restarted_daemon_gets_what_was_not_acknowledged_and_nothing_comes_twice() {
 }
 
 #[test]
+fn a_session_that_begins_anew_under_loss_misses_nothing_and_gets_nothing_twice() {
+    each_seed(40, |seed| {
+        let mut network = Network::new(seed, 2);
+        network.loss = 0.1;
+        network.delay = Duration::from_millis(3);
+        network.run_until(60 * SECOND, |network| network.all_connected());
+        network.subscribe(1, &["n", "m"]);
+        network.run_until(60 * SECOND, |network| network.clients[1].done == 1);
+        for number in 0..300 {
+            network.publish(0, if number % 3 == 0 { "m" } else { "n" }, number);
+            network.run(Duration::from_micros(700));
+            if number % 60 == seed as u32 % 60 {
+                let now = network.now;
+                network.clients[1].session.start_over(now);
+            }
+        }
+        network.run_until(300 * SECOND, |network| network.clients[1].delivered.len() >= 300);
+        network.run(5 * SECOND);
+        let got: Vec<u32> = numbers(&network, 1).into_iter().map(|(_, number)| number).collect();
+        assert_eq!(got, (0..300).collect::<Vec<_>>());
+    });
+}
+
+#[test]
 fn a_client_cut_off_for_a_while_resumes_and_loses_nothing() {
     each_seed(10, |seed| {
         let mut network = Network::new(seed, 2);
