@@ -169,6 +169,12 @@ impl Endpoint {
         self.link.as_deref_mut().is_some_and(|link| link.send(frame::MESSAGE, event_type.0, body).is_ok())
     }
 
+    /// Whether no message waits for it: it cannot be slow then.
+    pub(crate) fn has_nothing_to_take(&self) -> bool {
+        let backlog = self.session.as_deref().is_some_and(|session| session.backlog.is_some());
+        !backlog && self.link.as_deref().is_some_and(|link| link.queued_frames() == 0)
+    }
+
     /// Drops the oldest message of the type that was not sent yet. False: there is none.
     pub(crate) fn drop_oldest(&mut self, event_type: TypeId) -> bool {
         if let Some(backlog) = self.backlog_mut(event_type) {

@@ -204,6 +204,9 @@ impl Overlay {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let drops = may_drop(endpoint, local, event_type);
             let limits = &self.config.limits;
+            if endpoint.has_nothing_to_take() {
+                endpoint.progress = now;
+            }
             let mut sent = endpoint.send_message(event_type, body.clone(), limits);
             if !sent && drops {
                 let made_room = endpoint.drop_oldest(event_type);

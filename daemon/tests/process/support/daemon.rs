@@ -96,6 +96,9 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the log of {}:\n{}", self.config.display(), self.log.lines().join("\n"));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
