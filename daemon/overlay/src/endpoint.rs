@@ -318,7 +318,17 @@ impl Endpoints {
         }
     }
 
-    /// All of them, by slot.
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Endpoint> {
+        self.slots.iter().flatten()
+    }
+
+    /// Runs that ended and are remembered.
+    pub(crate) fn ended_runs(&self) -> usize {
+        self.ended.len()
+    }
+
+    /// The ids of all of them, by slot.
     pub(crate) fn ids(&self) -> Vec<EndpointId> {
         let with_index = self.slots.iter().enumerate();
         with_index

@@ -14,5 +14,5 @@ mod stats;
 pub use config::{Config, Detector, Limits};
 pub use event::{Change, Event, State, View};
 pub use gossiperl_link::Time;
-pub use overlay::{ConfigError, Overlay, Transmit};
+pub use overlay::{ConfigError, Load, Overlay, Transmit};
 pub use stats::Stats;

@@ -163,7 +163,7 @@ fn a_wrong_overlay_secret_keeps_a_daemon_out_and_is_only_counted() {
     let mut intruder = Overlay::new(config, Salt::new(1, 77), Time::ZERO, 1_000).unwrap();
     let to = network.machines[0].address;
     intruder.join(Time::ZERO, &[to]);
-    network.machines.push(Machine { address, overlay: intruder, clients: Vec::new(), up: true });
+    network.machines.push(Machine::new(address, intruder));
     network.run(10 * SECOND);
     assert_eq!(network.reachable(0), 2);
     assert!(network.machines[0].overlay.stats().forged > 0);

@@ -3,6 +3,7 @@
 mod daemons;
 mod group;
 mod legacy;
+mod load;
 mod members_of;
 mod publish;
 mod receive;
@@ -38,6 +39,7 @@ use crate::{
 };
 
 use group::Askers;
+pub use load::Load;
 pub use transmit::Transmit;
 
 /// How often stalled subscribers are looked for while somebody is held back.

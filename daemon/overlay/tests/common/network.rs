@@ -1,13 +1,13 @@
 //! Whole overlays in virtual time: several daemons with clients of their own, on a network that delays and loses.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
 use gossiperl_idl::{Salt, generated::SlowPolicy};
-use gossiperl_overlay::{Change, Config, Event, Overlay, State, Time};
+use gossiperl_overlay::{Change, Config, Event, Limits, Overlay, State, Time};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -21,6 +21,25 @@ pub struct Machine {
     pub overlay: Overlay,
     pub clients: Vec<Client>,
     pub up: bool,
+    /// The daemon stands still until then; what arrives waits in its socket.
+    pub asleep_until: Time,
+    pub socket: Vec<(SocketAddr, Vec<u8>)>,
+}
+
+impl Machine {
+    pub fn new(address: SocketAddr, overlay: Overlay) -> Self {
+        let (clients, socket) = (Vec::new(), Vec::new());
+        Machine { address, overlay, clients, up: true, asleep_until: Time::ZERO, socket }
+    }
+
+    /// A datagram for the daemon. Its socket holds only so many.
+    fn receive(&mut self, now: Time, from: SocketAddr, mut datagram: Vec<u8>) {
+        if now >= self.asleep_until {
+            self.overlay.handle_datagram(now, from, &mut datagram);
+        } else if self.socket.len() < 2_000 {
+            self.socket.push((from, datagram));
+        }
+    }
 }
 
 pub struct Network {
@@ -38,7 +57,19 @@ pub struct Network {
     pub jitter: Duration,
     /// Machines below it and the others do not hear each other; 0: all do.
     pub split: usize,
+    /// Pairs (from, to) of which the second does not hear the first.
+    pub deaf: BTreeSet<(usize, usize)>,
     pub count: u64,
+    pub seed: u64,
+}
+
+/// So many seeds from `first`: the one in `GOSSIPERL_SEED` instead, or `GOSSIPERL_SEEDS` as many.
+pub fn seeds(first: u64, count: u64) -> std::ops::Range<u64> {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    match number("GOSSIPERL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => first..first + number("GOSSIPERL_SEEDS").unwrap_or(count),
+    }
 }
 
 pub fn seed() -> u64 {
@@ -62,7 +93,7 @@ impl Network {
     pub fn new(count: usize, loss: f64, seed: u64) -> Self {
         let machine = |index| {
             let (address, overlay) = overlay(index, 1, seed, Time::ZERO, 180);
-            Machine { address, overlay, clients: Vec::new(), up: true }
+            Machine::new(address, overlay)
         };
         let machines: Vec<Machine> = (0..count).map(machine).collect();
         let rng = ChaCha8Rng::seed_from_u64(seed);
@@ -79,7 +110,9 @@ impl Network {
             duplication: 0.0,
             jitter: SECOND / 1_000,
             split: 0,
+            deaf: BTreeSet::new(),
             count: 0,
+            seed,
         };
         let first = network.machines[0].address;
         for machine in &mut network.machines[1..] {
@@ -111,14 +144,21 @@ impl Network {
                 if !machine.up {
                     continue;
                 }
+                let mut arrived = Vec::new();
                 for client in &mut machine.clients {
-                    while let Some(mut datagram) = client.transmit(now) {
+                    while let Some(datagram) = client.transmit(now) {
                         quiet = false;
                         if self.rng.random_bool(self.local_loss) {
                             continue;
                         }
-                        machine.overlay.handle_datagram(now, client.address, &mut datagram);
+                        arrived.push((client.address, datagram));
                     }
+                }
+                for (from, datagram) in arrived {
+                    machine.receive(now, from, datagram);
+                }
+                if machine.asleep_until > now {
+                    continue;
                 }
                 while let Some(transmit) = machine.overlay.poll_transmit(now, &mut out) {
                     quiet = false;
@@ -134,6 +174,7 @@ impl Network {
                     let to = self.addresses.get(&transmit.destination).copied();
                     let cut =
                         self.split > 0 && to.is_some_and(|to| (to < self.split) != (index < self.split));
+                    let cut = cut || to.is_some_and(|to| self.deaf.contains(&(index, to)));
                     if cut || self.rng.random_bool(self.loss) {
                         continue;
                     }
@@ -161,27 +202,63 @@ impl Network {
             let running = self.machines.iter().filter(|machine| machine.up);
             let timers = running.flat_map(|machine| {
                 let clients = machine.clients.iter().filter_map(|client| client.link.poll_timeout());
-                clients.chain(machine.overlay.poll_timeout())
+                let asleep = machine.asleep_until > self.now;
+                let daemon = if asleep { Some(machine.asleep_until) } else { machine.overlay.poll_timeout() };
+                clients.chain(daemon)
             });
             let arrival = self.flight.keys().next().map(|(at, _)| *at);
             let Some(next) = timers.chain(arrival).min().filter(|next| *next <= end) else { break };
             self.now = next.max(self.now + Duration::from_micros(1));
             while let Some(entry) = self.flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                let (from, to, mut datagram) = entry.remove();
+                let (from, to, datagram) = entry.remove();
                 if let Some(machine) =
                     self.machines.iter_mut().find(|machine| machine.address == to && machine.up)
                 {
-                    machine.overlay.handle_datagram(self.now, from, &mut datagram);
+                    machine.receive(self.now, from, datagram);
                 }
             }
             for machine in self.machines.iter_mut().filter(|machine| machine.up) {
-                machine.overlay.handle_timeout(self.now);
+                if machine.asleep_until <= self.now {
+                    for (from, datagram) in std::mem::take(&mut machine.socket) {
+                        machine.receive(self.now, from, datagram);
+                    }
+                    machine.overlay.handle_timeout(self.now);
+                }
                 for client in &mut machine.clients {
                     client.link.handle_timeout(self.now);
                 }
             }
         }
         self.now = self.now.max(end);
+    }
+
+    /// What must hold at any time: no member twice, and nothing beyond its bound.
+    pub fn check(&self) {
+        let limits = Limits::default();
+        for machine in self.machines.iter().filter(|machine| machine.up) {
+            let views = machine.overlay.members();
+            let names: BTreeSet<&str> = views.iter().map(|view| view.name.as_str()).collect();
+            assert_eq!(names.len(), views.len(), "a member twice: {views:?}");
+            let load = machine.overlay.load();
+            assert!(load.endpoints <= 2 * self.machines.len() + machine.clients.len(), "{load:?}");
+            assert!(load.longest_queue <= limits.queue_frames && load.longest_backlog <= limits.queue_frames);
+            assert!(load.costliest_queue <= limits.queue_cost && load.waiting_bytes <= 8 << 10, "{load:?}");
+            assert!(load.costliest_kept <= limits.receive_window as usize, "{load:?}");
+            assert!(load.waiting_datagrams <= 1_024 && load.waiting_replies <= 4_096, "{load:?}");
+        }
+    }
+
+    /// The daemon stops without a word, and one of the same name starts on its host.
+    pub fn restart(&mut self, machine: usize, run: u64) {
+        let (_, restarted) = overlay(machine, run, self.seed, self.now, 180);
+        let others = self.machines.iter().enumerate().filter(|(index, _)| *index != machine);
+        let seeds: Vec<SocketAddr> = others.map(|(_, machine)| machine.address).collect();
+        let now = self.now;
+        let machine = &mut self.machines[machine];
+        machine.overlay = restarted;
+        machine.socket.clear();
+        machine.asleep_until = now;
+        machine.overlay.join(now, &seeds);
     }
 
     /// As [`run`](Self::run), with clients that repeat their hello until it is answered.
