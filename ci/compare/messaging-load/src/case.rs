@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::load::Load;
+use crate::{load::Load, tally::MAX_MESSAGES};
 
 /// One load, at the full length or as a smoke run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +38,10 @@ impl Case {
 
     /// Its load; `full` is the throughput of [`PAYLOAD`] that the system has reached.
     pub(crate) fn load(self, full: f64, lengths: Lengths) -> Load {
-        let load = |size, rate, subscribers| Load { size, rate, subscribers, millis: lengths.load };
+        let load = |size, rate, subscribers| {
+            let most = if subscribers > 1 { lengths.load * FAN_OUT_A_MILLI } else { MAX_MESSAGES };
+            Load { size, rate, subscribers, most, millis: lengths.load }
+        };
         match self {
             Case::Throughput(size) => load(size, None, 1),
             Case::Steady => load(PAYLOAD, Some(STEADY_RATE), 1),
@@ -50,6 +53,9 @@ impl Case {
 
 const STEADY_RATE: u64 = 1_000;
 const SUBSCRIBERS: usize = 50;
+/// Messages a millisecond of a load's length that are published to many subscribers at most: a system that takes messages far sooner than it can deliver
+/// them to all would take minutes for the rest.
+const FAN_OUT_A_MILLI: u64 = 20;
 
 /// How long things take.
 #[derive(Clone, Copy, Debug, Serialize)]

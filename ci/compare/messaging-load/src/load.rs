@@ -16,6 +16,8 @@ pub(crate) struct Load {
     pub(crate) rate: Option<u64>,
     /// How long the publisher publishes.
     pub(crate) millis: u64,
+    /// Messages to publish at most, however short it takes.
+    pub(crate) most: u64,
     /// Subscribers, each with a connection of its own.
     pub(crate) subscribers: usize,
 }

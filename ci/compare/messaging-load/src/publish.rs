@@ -12,13 +12,12 @@ use crate::{
     clock::{self, Timer},
     load::{Assignment, Header, Load, Order, Report},
     system::System,
-    tally::MAX_MESSAGES,
     worker::Orders,
 };
 
 /// At a rate, messages go out in bursts at least this many nanoseconds apart, so that a high rate does not wake us for each message.
 const TICK: u64 = 200_000;
-/// At no rate, messages after which the client's own tasks get a turn, for clients that do not give them one while there is room.
+/// Messages after which the client's own tasks get a turn, for clients that do not give them one while there is room.
 const BETWEEN_YIELDS: u64 = 1_024;
 
 pub(crate) async fn run(assignment: &Assignment, orders: &mut Orders) -> anyhow::Result<()> {
@@ -60,18 +59,16 @@ async fn work<P: Publish>(
 async fn publish_all(publisher: &mut impl Publish, load: &Load) -> anyhow::Result<u64> {
     let mut payload = vec![b'.'; load.size];
     let end = clock::now() + load.millis * 1_000_000;
-    for sequence in 0..MAX_MESSAGES {
+    for sequence in 0..load.most {
         let stamp = clock::now();
         if stamp >= end {
             return Ok(sequence);
         }
         Header { stamp, sequence }.write(&mut payload);
         publisher.publish(&payload).await?;
-        if sequence % BETWEEN_YIELDS == 0 {
-            tokio::task::yield_now().await;
-        }
+        give_turn(sequence).await;
     }
-    Ok(MAX_MESSAGES)
+    Ok(load.most)
 }
 
 /// So many a second, whatever the server does: when publishing was held up, what was due meanwhile is stamped with the time it was due, so that
@@ -79,7 +76,7 @@ async fn publish_all(publisher: &mut impl Publish, load: &Load) -> anyhow::Resul
 async fn publish_at(publisher: &mut impl Publish, load: &Load, rate: u64) -> anyhow::Result<u64> {
     let mut payload = vec![b'.'; load.size];
     let timer = Timer::new()?;
-    let total = (rate * load.millis / 1_000).clamp(1, MAX_MESSAGES);
+    let total = (rate * load.millis / 1_000).clamp(1, load.most);
     let start = clock::now();
     let mut woken = start;
     for sequence in 0..total {
@@ -91,6 +88,13 @@ async fn publish_at(publisher: &mut impl Publish, load: &Load, rate: u64) -> any
         }
         Header { stamp: due.max(woken), sequence }.write(&mut payload);
         publisher.publish(&payload).await?;
+        give_turn(sequence).await;
     }
     Ok(total)
+}
+
+async fn give_turn(sequence: u64) {
+    if sequence.is_multiple_of(BETWEEN_YIELDS) {
+        tokio::task::yield_now().await;
+    }
 }

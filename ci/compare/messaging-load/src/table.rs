@@ -100,7 +100,7 @@ impl Table<'_> {
         self.line(format_args!(
             "Medians of {} interleaved rounds (least to most in parentheses), all in one run on {}; publisher, server and subscriber are \
              processes of their own on loopback, each client on one thread, a fresh server for each measurement. Each load is published for \
-             {seconds} s; rates are counted at the subscriber from first to last, losses over all rounds. Latency and fan-out carry {PAYLOAD} B; \
+             {seconds} s (to 50 subscribers until 20,000 a second have been); rates are counted at the subscriber from first to last, losses over all rounds. Latency and fan-out carry {PAYLOAD} B; \
              latency is from the moment a message was due to the subscriber's hand, the first quarter of a second left out. CPU is per million \
              deliveries.",
             results.rounds, results.machine
