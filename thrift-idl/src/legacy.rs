@@ -7,7 +7,7 @@ use std::fmt;
 
 use aes::Aes256;
 use cbc::cipher::block_padding::{NoPadding, Pkcs7};
-use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
+use cbc::cipher::{BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyInit};
 use ring::digest::{SHA256, digest};
 use thiserror::Error;
 use zeroize::Zeroizing;
@@ -46,6 +46,14 @@ impl LegacyKey {
         }
         let cipher = cbc::Decryptor::inner_iv_init(&self.0, (&*iv).into());
         cipher.decrypt_padded::<NoPadding>(blocks).map_err(|_| NotBlocks)
+    }
+
+    /// Whether an Erlang client sealed the datagram. It encrypts its IV under that same IV and sends the result in the IV's place: under one key
+    /// the same block each time, which no other client's random IV is.
+    pub fn is_from_erlang(&self, datagram: &[u8]) -> bool {
+        let mut block = [0; IV_LEN];
+        self.0.encrypt_block((&mut block).into());
+        datagram.starts_with(&block)
     }
 
     /// Appends the datagram of `envelope` under this IV, which must be fresh and random, padded as PKCS#7 has it.

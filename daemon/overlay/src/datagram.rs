@@ -106,14 +106,14 @@ impl Datagrams {
         }
     }
 
-    /// Opens a datagram of protocol 1: its envelope with whatever padding, and the key that opened it. Protocol 1 authenticates nothing, so a
-    /// key fits where an envelope comes out.
-    pub(crate) fn open_legacy(&self, datagram: &[u8]) -> Option<(KeyId, Vec<u8>)> {
+    /// Opens a datagram of protocol 1: its envelope with whatever padding, the key that opened it, and whether its sender is an Erlang client.
+    /// Protocol 1 authenticates nothing, so a key fits where an envelope comes out.
+    pub(crate) fn open_legacy(&self, datagram: &[u8]) -> Option<(KeyId, bool, Vec<u8>)> {
         self.legacy.iter().find_map(|(id, key)| {
             let mut copy = datagram.to_vec();
             let opened = key.open(&mut copy).ok()?;
             Envelope::read(opened).ok()?;
-            Some((*id, opened.to_vec()))
+            Some((*id, key.is_from_erlang(datagram), opened.to_vec()))
         })
     }
 

@@ -167,6 +167,26 @@ fn an_unacknowledged_message_is_sent_again_until_it_is_acknowledged() {
     assert_eq!(host.overlay.stats().delivered, 1);
 }
 
+/// Erlang's library ends, and loses its subscriptions, on a digestError; so its early subscription, which it repeats once it is
+/// connected, must not bring it one.
+#[test]
+fn an_erlang_client_that_subscribes_too_early_is_not_told_but_any_other_is() {
+    let mut host = Host::new(|_| {});
+    let subscribe = |name: &str| {
+        let types = vec!["news".to_owned()];
+        binary(&DigestSubscribe::new(name.to_owned(), 1, "s-1".to_owned(), types, "secret".to_owned()))
+    };
+    // Its datagram: the IV in front of the plaintext, encrypted under itself.
+    let (iv, mut bytes) = ([7; 16], vec![7; 16]);
+    envelope::put(b"digestSubscribe", &subscribe("erl"), b"e-1", &mut bytes);
+    let mut sealed = Vec::new();
+    host.key.seal(iv, &bytes, &mut sealed);
+    host.overlay.handle_datagram(host.now, local(30_001), &mut sealed[16..]);
+    assert_eq!((host.overlay.stats().refused, host.got(30_001)), (1, vec![]));
+    host.send(30_002, "digestSubscribe", &subscribe("other"), "e-2");
+    assert_eq!(host.got(30_002)[0].0, "digestError");
+}
+
 #[test]
 fn an_exit_ends_the_membership_and_its_subscriptions() {
     let mut host = Host::new(|_| {});

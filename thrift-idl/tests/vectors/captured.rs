@@ -20,6 +20,9 @@ fn captured_datagrams_are_read() {
     for expected in captured {
         let what = format!("{} of {}", text(expected, "payload_type"), text(expected, "client"));
         let mut datagram = bytes(expected, "datagram");
+        // The old daemon was Erlang too.
+        let erlang = text(expected, "client") == "erlang" || text(expected, "direction") == "from the daemon";
+        assert_eq!(key.is_from_erlang(&datagram), erlang, "{what}");
         let plain = key.open(&mut datagram).unwrap();
         let envelope = Envelope::read(plain).unwrap();
         assert_eq!(envelope.payload_type, text(expected, "payload_type").as_bytes(), "{what}");

@@ -24,7 +24,7 @@ impl Overlay {
             self.stats.foreign += 1;
             return;
         }
-        let Some((key, opened)) = self.datagrams.open_legacy(datagram) else {
+        let Some((key, erlang, opened)) = self.datagrams.open_legacy(datagram) else {
             self.stats.forged += 1;
             return;
         };
@@ -32,7 +32,8 @@ impl Overlay {
             self.stats.malformed += 1;
             return;
         };
-        let publication = self.legacy.handle(now, &mut self.clients, Peer { address: from, key }, &envelope);
+        let peer = Peer { address: from, key, erlang };
+        let publication = self.legacy.handle(now, &mut self.clients, peer, &envelope);
         self.follow_legacy(now, None);
         if let Some(publication) = publication {
             self.publish_legacy(now, &publication);

@@ -41,11 +41,14 @@ use crate::{
     event::{Change, State},
 };
 
-/// The other end of a datagram of protocol 1: its address, and which of the overlay's keys it uses, since it knows only one.
+/// The other end of a datagram of protocol 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    /// Which of the overlay's keys it uses, since it knows only one.
     pub(crate) key: KeyId,
+    /// Whether it is an Erlang client.
+    pub(crate) erlang: bool,
 }
 
 /// A message that somebody published. To be answered with [`Legacy::accept`] or [`Legacy::refuse`], or dropped: then it is not

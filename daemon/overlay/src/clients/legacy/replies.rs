@@ -136,7 +136,12 @@ impl Replies {
     }
 
     /// A request is refused. Texts are cut where names and ids leave them no room.
+    ///
+    /// Erlang clients are not told: their library has no case for it, and starts anew without its subscriptions.
     pub(super) fn error(&mut self, to: Peer, fault: &Fault<'_>, reply_id: &[u8]) {
+        if to.erlang {
+            return;
+        }
         let name = std::mem::take(&mut self.name);
         let mut error = DigestError {
             name: &name,

@@ -88,7 +88,7 @@ impl Legacy {
             let fault = Fault { code: code::BAD_PORT, entity: "digest", entity_name };
             return self.refuse_once(now, from, &fault, digest.id);
         };
-        let to = Peer { address: SocketAddr::new(from.address.ip(), port), key: from.key };
+        let to = Peer { address: SocketAddr::new(from.address.ip(), port), ..from };
         let client = match registry.register(now, digest.name, digest.secret, Protocol::Legacy, to.address) {
             Ok(client) => client,
             Err(code::WRONG_SECRET) => {

@@ -42,6 +42,8 @@ struct Daemon {
     legacy: Legacy,
     changes: Vec<(Change, String)>,
     effects: Vec<Effect>,
+    /// Whether what is heard comes from Erlang clients.
+    erlang: bool,
 }
 
 /// An envelope on its way to a client.
@@ -73,7 +75,8 @@ impl Daemon {
         let (mut registry, mut legacy) = (Registry::new(config), Legacy::new(config, 7));
         registry.set_unix_time(UNIX);
         legacy.set_unix_time(UNIX);
-        Daemon { now: Time::ZERO, registry, legacy, changes: Vec::new(), effects: Vec::new() }
+        let (changes, effects) = (Vec::new(), Vec::new());
+        Daemon { now: Time::ZERO, registry, legacy, changes, effects, erlang: false }
     }
 
     fn follow(&mut self) {
@@ -92,7 +95,7 @@ impl Daemon {
     }
 
     fn hear_envelope(&mut self, from: SocketAddr, envelope: &Envelope<'_>) -> Option<Publication> {
-        let from = Peer { address: from, key: KEY };
+        let from = Peer { address: from, key: KEY, erlang: self.erlang };
         let publication = self.legacy.handle(self.now, &mut self.registry, from, envelope);
         self.follow();
         publication

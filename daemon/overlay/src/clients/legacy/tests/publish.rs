@@ -150,7 +150,7 @@ fn the_overlay_may_refuse_a_message_for_good() {
 #[test]
 fn a_client_is_answered_under_the_key_it_uses() {
     let mut daemon = Daemon::new(&config());
-    let other = Peer { address: local(50_000), key: KeyId([2; 4]) };
+    let other = Peer { address: local(50_000), key: KeyId([2; 4]), erlang: false };
     let envelope = Envelope { payload_type: b"t", bin_payload: b"QQ==", id: b"id" };
     let publication = daemon.legacy.handle(daemon.now, &mut daemon.registry, other, &envelope).unwrap();
     daemon.legacy.accept(daemon.now, &publication);

@@ -59,6 +59,24 @@ fn who_is_not_registered_is_refused_once_for_each_request() {
     assert_eq!(daemon.effects(), []);
 }
 
+/// Their library has no case for a digestError: its processes end, and start again without the subscriptions.
+#[test]
+fn erlang_clients_are_refused_without_a_word() {
+    let mut daemon = Daemon::new(&config());
+    daemon.erlang = true;
+    daemon.subscribe(40_000, "a", &["t"]);
+    daemon.alive_with(40_000, "a", 99_999, "s");
+    assert!(daemon.publish(40_000, "member_in", b"", "id").is_none());
+    assert!(daemon.sent().is_empty());
+    assert_eq!(daemon.legacy.stats().refused, 3);
+    let client = daemon.subscriber(40_000, "a", &["t"]);
+    assert!(daemon.deliver(client, "t", "id", &[0; 50_000]), "too large");
+    assert!(daemon.sent().is_empty());
+    daemon.erlang = false;
+    daemon.subscribe_with(40_001, "b", &["t"], "s", "another's");
+    assert_eq!(only(daemon.sent()).error().0, code::NOT_REGISTERED);
+}
+
 /// Defect 4: any holder of the key added subscriptions of others.
 #[test]
 fn a_wrong_secret_is_refused_where_the_request_came_from() {
