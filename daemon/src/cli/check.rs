@@ -1,6 +1,6 @@
 //! `gossiperl check CONFIG` and `gossiperld --check`: the reading of the daemon, without its start.
 
-use std::path::Path;
+use std::{net::SocketAddr, path::Path};
 
 use crate::config::Settings;
 
@@ -15,6 +15,17 @@ pub(crate) fn run(config: &Path) -> anyhow::Result<()> {
         0 => println!("{}: good, without overlays", config.display()),
         1 => println!("{}: good, overlay {}", config.display(), names.join(", ")),
         count => println!("{}: good, {count} overlays: {}", config.display(), names.join(", ")),
+    }
+    for overlay in &settings.overlays {
+        if let Some(multicast) = overlay.multicast {
+            println!(
+                "{}: group {} (ttl {}), clients at {}",
+                overlay.name,
+                SocketAddr::new(multicast.ip, overlay.port),
+                multicast.ttl,
+                multicast.client_address()
+            );
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::{
-    config::{Bind, OverlaySettings, Settings},
+    config::{OverlaySettings, Settings},
     random,
 };
 
@@ -32,7 +32,7 @@ pub struct Connection {
     /// The daemon's address on this host [default: the configuration's, else 127.0.0.1]
     #[arg(long, value_name = "IP")]
     pub address: Option<IpAddr>,
-    /// The overlay's UDP port [default: the configuration's]
+    /// The overlay's UDP port, with a multicast group its local_port [default: the configuration's]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// File with the overlay's symmetric key [default: the configuration's, else the variable GOSSIPERL_KEY]
@@ -71,7 +71,7 @@ impl Connection {
     pub fn resolve(&self) -> anyhow::Result<Resolved> {
         let settings = self.config.as_deref().map(Settings::load).transpose()?;
         let overlay = settings.as_ref().map(|settings| self.choose(settings)).transpose()?;
-        let Some(port) = self.port.or(overlay.map(|overlay| overlay.port)) else {
+        let Some(port) = self.port.or(overlay.map(|overlay| overlay.client_address().port())) else {
             bail!(
                 "which overlay? Give --config FILE (gossiperld's), or --port PORT with the key in --key-file FILE or {KEY_VARIABLE}"
             );
@@ -103,8 +103,9 @@ impl Connection {
             (None, _, None) if self.name.is_some() => Zeroizing::default(),
             (None, _, None) => Zeroizing::new(random::key()?.into_bytes()),
         };
-        let address =
-            self.address.unwrap_or_else(|| overlay.map_or(Ipv4Addr::LOCALHOST.into(), client_address));
+        let address = self.address.unwrap_or_else(|| {
+            overlay.map_or(Ipv4Addr::LOCALHOST.into(), |overlay| overlay.client_address().ip())
+        });
         Ok(Resolved { address, port, keys, name, secret, legacy: self.legacy })
     }
 
@@ -119,14 +120,6 @@ impl Connection {
             (None, []) => bail!("the configuration has no overlay: add a table [overlays.NAME]"),
             (None, _) => bail!("which overlay? Give --overlay NAME, one of: {}", names()),
         }
-    }
-}
-
-/// Where clients of this host find the overlay: see [`crate::socket`].
-fn client_address(overlay: &OverlaySettings) -> IpAddr {
-    match overlay.bind {
-        Bind::Ip(ip) if ip.is_ipv4() && ip.is_loopback() => ip,
-        _ => Ipv4Addr::LOCALHOST.into(),
     }
 }
 

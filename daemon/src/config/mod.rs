@@ -3,6 +3,7 @@
 //! `gossiperl check`, `gossiperld --check` and the start of the daemon share this reading, so what the check accepts
 //! the daemon accepts. What can only be known on the host (does the address exist, is the port free) is found at start.
 
+mod multicast;
 mod overlay;
 mod preset;
 mod problem;
@@ -18,6 +19,7 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
+pub use multicast::Multicast;
 pub use overlay::{Bind, OverlaySettings};
 pub use preset::Preset;
 pub use problem::{ConfigError, Problem};
@@ -170,8 +172,14 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
     for (index, (at, overlay)) in overlays.iter().enumerate() {
         let earlier = overlays.iter().take(index);
         for (_, other) in earlier.filter(|(_, other)| bind_conflicts(overlay, other)) {
-            let text =
-                format!("port {} is taken by overlay {:?} already; choose another", overlay.port, other.name);
+            let clients = match overlay.multicast {
+                Some(multicast) => format!(" (local_port {})", multicast.local_port),
+                None => String::new(),
+            };
+            let text = format!(
+                "port {}{clients} is taken by overlay {:?} already; choose another",
+                overlay.port, other.name
+            );
             report.problem(at, qualified(&qualified("overlays", &overlay.name), "port"), text);
         }
     }
@@ -217,8 +225,8 @@ fn check_name(name: &str) -> Result<(), String> {
 /// Whether both cannot be bound at once. Interfaces are not looked up here.
 fn bind_conflicts(one: &OverlaySettings, other: &OverlaySettings) -> bool {
     let addresses = |overlay: &OverlaySettings| match overlay.bind {
-        Bind::Ip(ip) => bound_addresses(SocketAddr::new(ip, overlay.port)),
-        Bind::Interface(_) => vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), overlay.port)],
+        Bind::Ip(ip) => bound_addresses(SocketAddr::new(ip, overlay.port), overlay.multicast),
+        Bind::Interface(_) => vec![overlay.client_address()],
     };
     let overlap = |one: SocketAddr, other: SocketAddr| {
         one.port() == other.port()
@@ -230,8 +238,11 @@ fn bind_conflicts(one: &OverlaySettings, other: &OverlaySettings) -> bool {
 }
 
 /// The addresses an overlay at `address` binds: itself and, where local clients could not reach that,
-/// 127.0.0.1 at the same port. See [`crate::socket`] for why.
-pub(crate) fn bound_addresses(address: SocketAddr) -> Vec<SocketAddr> {
+/// 127.0.0.1 at the same port, or, with a group, at the clients' own. See [`crate::socket`] for why.
+pub(crate) fn bound_addresses(address: SocketAddr, multicast: Option<Multicast>) -> Vec<SocketAddr> {
+    if let Some(multicast) = multicast {
+        return vec![address, multicast.client_address()];
+    }
     let reaches_clients = match address.ip() {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_loopback(),
         IpAddr::V6(_) => false,

@@ -15,6 +15,7 @@ use toml::{
 use zeroize::Zeroizing;
 
 use super::{
+    multicast::{self, Multicast},
     preset::{Preset, paced},
     problem::Report,
     reader::{self, Table, boolean, choice, integer, ip, needed, qualified, seconds, secret, text},
@@ -54,6 +55,8 @@ pub struct OverlaySettings {
     pub ip_hint: Option<IpAddr>,
     /// Our rack, a key of `racks`.
     pub rack_name: String,
+    /// Group in which daemons find each other, beside the seeds.
+    pub multicast: Option<Multicast>,
     /// Each rack's seeds.
     pub racks: BTreeMap<String, Vec<Seed>>,
     /// Our name; `None`: made once and kept under `data_dir`.
@@ -96,6 +99,8 @@ impl OverlaySettings {
         let defaults = Config::new(&self.name, member_name, (advertised.ip(), advertised.port()), &[]);
         let detector = self.preset.detector();
         Config {
+            client_port: self.multicast.map(|multicast| multicast.local_port),
+            group: self.multicast.map(|multicast| SocketAddr::new(multicast.ip, self.port)),
             rack_name: self.rack_name.clone(),
             symmetric_keys: self.symmetric_keys.clone(),
             secret: self.secret.clone(),
@@ -109,6 +114,15 @@ impl OverlaySettings {
             redelivery_retry_max: self.redelivery_retry_max,
             limits: self.limits,
             ..defaults
+        }
+    }
+
+    /// Where clients of this host find the overlay: see [`crate::socket`].
+    pub fn client_address(&self) -> SocketAddr {
+        match (self.multicast, &self.bind) {
+            (Some(multicast), _) => multicast.client_address(),
+            (None, Bind::Ip(ip)) if ip.is_ipv4() && ip.is_loopback() => (*ip, self.port).into(),
+            (None, _) => (Ipv4Addr::LOCALHOST, self.port).into(),
         }
     }
 
@@ -130,19 +144,16 @@ pub(super) fn read(
     let path = qualified("overlays", name);
     let defaults = Config::new(name, "", (Ipv4Addr::UNSPECIFIED.into(), 0), &[]);
     let mut table = Table::new(report, table, path, at);
-    let bind = read_bind(&mut table);
     let port =
         table.required("port", "write the overlay's UDP port, the same on every host", integer(1, 65_535));
+    let multicast = multicast::read(&mut table, port);
+    let bind = read_bind(&mut table, multicast);
     let ip_hint = table.optional("ip_hint", ip);
     if ip_hint.is_some_and(|ip| ip.is_unspecified() || ip.is_multicast()) {
         table.wrong("ip_hint", "must be an address that other hosts can send to");
     }
     let rack_name = table.optional("rack_name", text(255)).unwrap_or(defaults.rack_name);
     let racks = read_racks(&mut table, &rack_name);
-    if table.raw("multicast").is_some() {
-        let text = "gossip over multicast is not supported yet; remove it and list seeds in racks";
-        table.wrong("multicast", text);
-    }
     let member_name = table.optional("member_name", text(255));
     let symmetric_keys = read_keys(&mut table);
     let secret = table.optional("secret", secret).unwrap_or(defaults.secret);
@@ -180,6 +191,7 @@ pub(super) fn read(
         port: u16::try_from(port?).ok()?,
         ip_hint,
         rack_name,
+        multicast,
         racks: racks?,
         member_name,
         symmetric_keys: symmetric_keys?,
@@ -200,9 +212,18 @@ pub(super) fn read(
     })
 }
 
-fn read_bind(table: &mut Table<'_, '_>) -> Option<Bind> {
+fn read_bind(table: &mut Table<'_, '_>, multicast: Option<Multicast>) -> Option<Bind> {
     let interface = table.optional("iface", text(15)).map(Bind::Interface);
     if !table.has("iface") {
+        if multicast.is_none() && table.has("multicast") {
+            // What is wrong with the group is reported; without it nothing can be said here.
+            return table.optional("ip", ip).map(Bind::Ip);
+        }
+        if let Some(group) = multicast.map(|multicast| multicast.ip) {
+            let all = multicast::unspecified(group);
+            let bind = table.optional("ip", ip);
+            return Some(multicast::check_bind(table, Bind::Ip(bind.unwrap_or(all)), group));
+        }
         let write = "write the address to bind, or \"0.0.0.0\" for all of the host's, or iface = \"eth0\"";
         let ip = table.required("ip", write, ip)?;
         if ip.is_multicast() {
@@ -225,9 +246,10 @@ fn read_racks(table: &mut Table<'_, '_>, rack_name: &str) -> Option<BTreeMap<Str
     if !table.has("racks") {
         table.raw("racks");
         // Without seeds a daemon can still be joined, but leaving them out is nearly always a mistake.
-        if !table.has("multicast") {
-            table.wrong("racks", format!("missing; {write}"));
+        if table.has("multicast") {
+            return Some(BTreeMap::new());
         }
+        table.wrong("racks", format!("missing; {write}"));
         return None;
     }
     let value = table.raw("racks")?;
@@ -241,6 +263,7 @@ fn read_racks(table: &mut Table<'_, '_>, rack_name: &str) -> Option<BTreeMap<Str
         racks.insert(rack.get_ref().to_string(), seeds);
     }
     match racks.get(rack_name) {
+        _ if table.has("multicast") => {}
         None => {
             let names = racks.keys().map(String::as_str).collect::<Vec<_>>();
             let near = reader::nearest(rack_name, &names);

@@ -5,6 +5,7 @@
 //! task waits for a name server or a disk: both are asked from tasks of their own, and answer when they answer.
 
 mod clock;
+mod group;
 mod joining;
 mod keeping;
 mod report;
@@ -29,6 +30,7 @@ use crate::{
 };
 
 use clock::Clock;
+use group::GroupWatch;
 use joining::Joining;
 use keeping::Keeping;
 use report::Report;
@@ -157,7 +159,11 @@ pub fn start(
     let address = socket::resolve(&settings.bind, settings.port).map_err(StartError::Address)?;
     let wanted =
         BufferSizes { receive: settings.incoming_data_buffer_size, send: settings.outgoing_data_buffer_size };
-    let (sockets, given) = Sockets::bind(address, wanted).map_err(StartError::Address)?;
+    let bound = match settings.multicast {
+        Some(multicast) => Sockets::bind_with_group(address, multicast, wanted),
+        None => Sockets::bind(address, wanted),
+    };
+    let (sockets, given) = bound.map_err(StartError::Address)?;
     let bound = sockets.local_address();
     let (advertised, others) = socket::advertised(bound, settings.ip_hint);
     let store = Store::open(data_dir, &settings.name).map_err(StartError::Store)?;
@@ -171,6 +177,10 @@ pub fn start(
 
     let name = settings.name.clone();
     tracing::info!(overlay = %name, member = %member_name, %bound, %advertised, "serving");
+    if let (Some(group), Some(multicast)) = (sockets.group(), settings.multicast) {
+        let clients = multicast.client_address();
+        tracing::info!(overlay = %name, %group, ttl = multicast.ttl, %clients, "asking the multicast group");
+    }
     if !others.is_empty() {
         tracing::warn!(overlay = %name, %advertised, ?others, "several addresses to advertise; ip_hint chooses another");
     }
@@ -180,7 +190,8 @@ pub fn start(
             "the system gives smaller socket buffers; raise net.core.rmem_max and net.core.wmem_max"
         );
     }
-    let mut own = bound_addresses(bound);
+    let group = GroupWatch::new(name.clone(), &sockets);
+    let mut own = bound_addresses(bound, settings.multicast);
     own.push(advertised);
     let (commands, asked) = mpsc::channel(COMMANDS);
     let (events, _) = broadcast::channel(EVENTS);
@@ -195,6 +206,7 @@ pub fn start(
         train: Train::default(),
         sent_all: true,
         clock,
+        group,
         joining: Joining::new(settings, lookup, own, store.addresses()),
         keeping: Keeping::new(store),
         report: Report::new(name),

@@ -7,16 +7,16 @@
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{Config, Event, Overlay, State, Transmit};
+use gossiperl_overlay::{Config, Event, Overlay, State, Time, Transmit};
 use tokio::{
     sync::{broadcast, mpsc},
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Clock, Command, Joining, Keeping, Report, Statistics, Train};
+use super::{Clock, Command, GroupWatch, Joining, Keeping, Report, Statistics, Train};
 use crate::{
     random,
-    socket::{Buffers, Sent, Sockets},
+    socket::{At, Buffers, Sent, Sockets},
 };
 
 /// Turns before other tasks, and the commands, have theirs.
@@ -38,6 +38,7 @@ pub(super) struct Driver {
     /// Datagrams coupled to be sent in one call.
     pub(super) train: Train,
     pub(super) clock: Clock,
+    pub(super) group: GroupWatch,
     pub(super) joining: Joining,
     pub(super) keeping: Keeping,
     pub(super) report: Report,
@@ -81,9 +82,13 @@ impl Driver {
             self.overlay.set_unix_time(second);
         }
         let now = self.clock.now();
-        let Driver { overlay, sockets, buffers, .. } = self;
-        let received =
-            sockets.receive(buffers, |from, datagram| overlay.handle_datagram(now, from, datagram));
+        let received = match self.sockets.group() {
+            None => {
+                let Driver { overlay, sockets, buffers, .. } = self;
+                sockets.receive(buffers, |from, datagram| overlay.handle_datagram(now, from, datagram))
+            }
+            Some(_) => self.receive_with_group(now),
+        };
         self.handle_refusals();
         if self.overlay.poll_timeout().is_some_and(|at| at <= now) {
             self.overlay.handle_timeout(now);
@@ -93,6 +98,18 @@ impl Driver {
         self.handle_refusals();
         self.handle_events();
         received || more
+    }
+
+    /// With a group each socket has its own kind of sender.
+    fn receive_with_group(&mut self, now: Time) -> bool {
+        let Driver { overlay, sockets, buffers, .. } = self;
+        let mut received =
+            sockets.receive_at(At::Main, buffers, |from, it| overlay.handle_peer_datagram(now, from, it));
+        received |=
+            sockets.receive_at(At::Clients, buffers, |from, it| overlay.handle_datagram(now, from, it));
+        received |=
+            sockets.receive_at(At::Group, buffers, |from, it| overlay.handle_group_datagram(now, from, it));
+        received
     }
 
     /// Sends until nothing waits. False: there is more, but others come first.
@@ -148,6 +165,7 @@ impl Driver {
     /// What is due at the driver's own pace.
     async fn handle_timeouts(&mut self, now: Instant) {
         self.joining.handle_timeout(now);
+        self.group.handle_timeout(now, &mut self.sockets);
         self.report.handle_timeout(now, &self.overlay.stats());
         if self.leave_by.is_none() {
             let overlay = &self.overlay;
@@ -191,6 +209,7 @@ impl Driver {
         let timers = [
             self.overlay.poll_timeout().map(|time| self.clock.instant(time)),
             self.joining.deadline(),
+            self.group.deadline(),
             self.keeping.deadline().filter(|_| self.leave_by.is_none()),
             self.report.deadline(&self.overlay.stats()),
             self.leave_by,

@@ -16,6 +16,8 @@ pub enum AddressError {
     Interface(String, Vec<String>),
     /// The system does not say which interfaces there are.
     Interfaces(io::Error),
+    /// The multicast group could not be joined, on the interface with this address or of the system's choice.
+    Group(SocketAddr, Option<IpAddr>, io::Error),
     /// The system refused to bind the address.
     Bind(SocketAddr, io::Error),
 }
@@ -30,6 +32,27 @@ impl fmt::Display for AddressError {
             ),
             AddressError::Interfaces(error) => {
                 write!(formatter, "cannot list this host's interfaces: {error}")
+            }
+            AddressError::Group(group, interface, error) => {
+                write!(formatter, "cannot join the multicast group {group}: {error}")?;
+                match (error.kind(), interface) {
+                    (io::ErrorKind::InvalidInput, _) => Ok(()),
+                    (io::ErrorKind::AddrInUse, _) => write!(
+                        formatter,
+                        ". Another program has this port without sharing it: `ss -ulpn sport = :{}` shows it",
+                        group.port()
+                    ),
+                    (_, Some(ip)) => write!(
+                        formatter,
+                        ". No interface that is there has the address {ip} (multicast.local_iface_address, else ip): `ip address` lists them"
+                    ),
+                    (_, None) => write!(
+                        formatter,
+                        ". This host has no route to it: write multicast.local_iface_address with the address of an interface \
+                         (`ip address` lists them), or make a route: `ip route add {} dev INTERFACE`",
+                        group.ip()
+                    ),
+                }
             }
             AddressError::Bind(address, error) => {
                 write!(formatter, "cannot bind UDP {address}: {error}")?;
@@ -83,14 +106,14 @@ pub fn advertised(bound: SocketAddr, ip_hint: Option<IpAddr>) -> (SocketAddr, Ve
     (SocketAddr::new(ip, bound.port()), outward.collect())
 }
 
-struct Interface {
-    name: String,
-    ip: IpAddr,
+pub(super) struct Interface {
+    pub(super) name: String,
+    pub(super) ip: IpAddr,
     loopback: bool,
 }
 
 /// Addresses of the interfaces that are up, version 4 first; link-local ones, which need a scope, left out.
-fn interfaces() -> io::Result<Vec<Interface>> {
+pub(super) fn interfaces() -> io::Result<Vec<Interface>> {
     let mut found: Vec<Interface> = getifaddrs()?
         .filter(|entry| entry.flags.contains(InterfaceFlags::IFF_UP))
         .filter_map(|entry| {

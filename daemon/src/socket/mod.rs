@@ -15,12 +15,17 @@
 //! The system never delivers a datagram from another host with a loopback source or destination, so that "from
 //! loopback" means "from this host".
 //!
+//! - With a multicast group: the first socket is for daemons, and asks the group; a second one on 127.0.0.1, at the
+//!   clients' own port, serves the clients; a third one listens to the group (`group`). No loopback address is bound for
+//!   daemons then, so that the rule above holds: what goes to loopback goes to clients.
+//!
 //! # Closed ports
 //!
 //! `IP_RECVERR` makes the system tell which destination refused a datagram. Such an ICMP message is not authenticated,
 //! therefore only those about loopback destinations, sent from loopback, are reported: nobody else can forge them.
 
 mod address;
+mod group;
 mod receive;
 
 use std::{
@@ -42,9 +47,12 @@ use tokio::{
 };
 
 pub use address::{AddressError, advertised, resolve};
+pub use group::Kept;
 pub use receive::Buffers;
 
-use crate::config::bound_addresses;
+use group::Group;
+
+use crate::config::{Multicast, bound_addresses};
 
 /// Refusals kept until they are asked for; beyond it the oldest are forgotten (the next send brings another).
 const MOST_REFUSALS: usize = 1_024;
@@ -56,6 +64,7 @@ pub struct Sockets {
     main: Port,
     /// 127.0.0.1, where `main` cannot be reached there.
     loopback: Option<Port>,
+    group: Option<Group>,
     refused: VecDeque<SocketAddr>,
     /// What went wrong so far.
     pub counts: Counts,
@@ -79,6 +88,17 @@ pub struct Outgoing<'a> {
     pub contents: &'a [u8],
     /// Size of each datagram where there are several.
     pub segment_size: Option<usize>,
+}
+
+/// One of the sockets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Where other daemons reach us, and clients too where there is no other.
+    Main,
+    /// Where clients reach us, where that is another.
+    Clients,
+    /// Where a multicast group reaches us.
+    Group,
 }
 
 /// What became of a send.
@@ -106,15 +126,49 @@ impl Sockets {
     pub fn bind(address: SocketAddr, wanted: BufferSizes) -> Result<(Self, BufferSizes), AddressError> {
         let (main, sizes) = Port::bind(address, wanted)?;
         let port = main.address.port();
-        let mut others = bound_addresses(SocketAddr::new(address.ip(), port)).into_iter().skip(1);
+        let mut others = bound_addresses(SocketAddr::new(address.ip(), port), None).into_iter().skip(1);
         let loopback = others.next().map(|address| Port::bind(address, wanted)).transpose()?;
         let loopback = loopback.map(|(port, _)| port);
-        Ok((Sockets { main, loopback, refused: VecDeque::new(), counts: Counts::default() }, sizes))
+        let sockets =
+            Sockets { main, loopback, group: None, refused: VecDeque::new(), counts: Counts::default() };
+        Ok((sockets, sizes))
+    }
+
+    /// Binds `address` for daemons, 127.0.0.1 at a port of its own for clients, and joins a multicast group at the port of
+    /// `address`. Otherwise like [`Sockets::bind`].
+    pub fn bind_with_group(
+        address: SocketAddr,
+        multicast: Multicast,
+        wanted: BufferSizes,
+    ) -> Result<(Self, BufferSizes), AddressError> {
+        let (main, sizes) = Port::bind(address, wanted)?;
+        let (clients, _) = Port::bind(multicast.client_address(), wanted)?;
+        let group = Some(Group::join(&main, multicast)?);
+        let sockets = Sockets {
+            main,
+            loopback: Some(clients),
+            group,
+            refused: VecDeque::new(),
+            counts: Counts::default(),
+        };
+        Ok((sockets, sizes))
     }
 
     /// The address other daemons reach.
     pub fn local_address(&self) -> SocketAddr {
         self.main.address
+    }
+
+    /// The group listened to.
+    pub fn group(&self) -> Option<SocketAddr> {
+        self.group.as_ref().map(Group::address)
+    }
+
+    /// Looks whether the group is still listened to, and joins it again where its interface had gone. `None`: there is no
+    /// group.
+    pub fn keep_group(&mut self) -> Option<Kept> {
+        let Sockets { main, group, .. } = self;
+        group.as_mut().map(|group| group.keep(main))
     }
 
     /// Most datagrams for one [`Sockets::send`]; 1 where the system cannot cut them.
@@ -132,6 +186,7 @@ impl Sockets {
             Some(loopback) => tokio::select! {
                 ready = self.main.ready(blocked) => ready?.is_error(),
                 ready = loopback.ready(blocked) => ready?.is_error(),
+                ready = group_ready(self.group.as_ref()) => ready?.is_error(),
             },
         };
         if is_error {
@@ -142,24 +197,34 @@ impl Sockets {
 
     /// Takes what is there, one batch from each socket, and hands it on datagram by datagram. False: there was nothing.
     pub fn receive(&mut self, buffers: &mut Buffers, mut take: impl FnMut(SocketAddr, &mut [u8])) -> bool {
-        let mut any = false;
-        for at_loopback in [false, true] {
-            let Some(port) = self.port_at(at_loopback) else { continue };
-            match port.receive(buffers) {
-                Ok(()) => {
-                    any = true;
-                    buffers.datagrams(&mut take);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Word of an earlier datagram that came back: the datagrams waiting are read on the next call.
-                Err(_) => {
-                    self.counts.receive_errors += 1;
-                    any = true;
-                    self.read_errors();
-                }
+        let main = self.receive_at(At::Main, buffers, &mut take);
+        let clients = self.receive_at(At::Clients, buffers, &mut take);
+        main || clients
+    }
+
+    /// Takes what is there at one of the sockets, one batch. False: there was nothing, or there is no such socket.
+    pub fn receive_at(
+        &mut self,
+        at: At,
+        buffers: &mut Buffers,
+        mut take: impl FnMut(SocketAddr, &mut [u8]),
+    ) -> bool {
+        let port = match at {
+            At::Main => Some(&self.main),
+            At::Clients => self.loopback.as_ref(),
+            At::Group => self.group.as_ref().map(|group| &group.port),
+        };
+        let Some(port) = port else { return false };
+        match port.receive(buffers) {
+            Ok(()) => buffers.datagrams(&mut take),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            // Word of an earlier datagram that came back: the datagrams waiting are read on the next call.
+            Err(_) => {
+                self.counts.receive_errors += 1;
+                self.read_errors();
             }
         }
-        any
+        true
     }
 
     /// Sends, or says that the system cannot take it now. What the system refuses for good is counted and given up.
@@ -216,6 +281,14 @@ impl Sockets {
     }
 }
 
+/// Waits until something comes to the group; for ever where there is none.
+async fn group_ready(group: Option<&Group>) -> io::Result<Ready> {
+    match group {
+        Some(group) => group.port.ready(None).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// One bound socket.
 struct Port {
     io: UdpSocket,
@@ -229,7 +302,17 @@ impl Port {
     }
 
     fn try_bind(address: SocketAddr, wanted: BufferSizes) -> io::Result<(Self, BufferSizes)> {
+        Self::open(address, wanted, |_| Ok(()))
+    }
+
+    /// Binds; `prepare` is called before.
+    fn open(
+        address: SocketAddr,
+        wanted: BufferSizes,
+        prepare: impl FnOnce(&Socket) -> io::Result<()>,
+    ) -> io::Result<(Self, BufferSizes)> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        prepare(&socket)?;
         if address.is_ipv6() {
             // Version 4 clients have a socket of their own, so that their addresses never appear mapped.
             socket.set_only_v6(true)?;

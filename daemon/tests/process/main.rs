@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod hostile;
 mod messages;
+mod multicast;
 mod restart;
 mod service;
 mod slow;
