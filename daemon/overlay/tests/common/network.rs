@@ -61,6 +61,8 @@ pub struct Network {
     pub deaf: BTreeSet<(usize, usize)>,
     pub count: u64,
     pub seed: u64,
+    /// What went from one host to another, where it is wanted.
+    pub recorded: Option<Vec<(SocketAddr, SocketAddr, Vec<u8>)>>,
 }
 
 /// So many seeds from `first`: the one in `GOSSIPERL_SEED` instead, or `GOSSIPERL_SEEDS` as many.
@@ -84,9 +86,13 @@ pub fn overlay(index: usize, run: u64, seed: u64, now: Time, drop_after: u64) ->
     config.drop_unreachable_after = Duration::from_secs(drop_after);
     // These clients send no keepalives.
     config.quarantine_after = Duration::from_secs(3_600);
-    let salt = Salt::new(run, seed ^ ((index as u64 + 1) << 32) ^ (run << 56));
-    let overlay = Overlay::new(config, salt, now, 1_000).unwrap();
+    let overlay = Overlay::new(config, salt(index, run, seed), now, 1_000).unwrap();
     (SocketAddr::new(ip, 6666), overlay)
+}
+
+/// The run of a machine's daemon.
+pub fn salt(index: usize, run: u64, seed: u64) -> Salt {
+    Salt::new(run, seed ^ ((index as u64 + 1) << 32) ^ (run << 56))
 }
 
 impl Network {
@@ -113,6 +119,7 @@ impl Network {
             deaf: BTreeSet::new(),
             count: 0,
             seed,
+            recorded: None,
         };
         let first = network.machines[0].address;
         for machine in &mut network.machines[1..] {
@@ -175,6 +182,9 @@ impl Network {
                     let cut =
                         self.split > 0 && to.is_some_and(|to| (to < self.split) != (index < self.split));
                     let cut = cut || to.is_some_and(|to| self.deaf.contains(&(index, to)));
+                    if let Some(recorded) = &mut self.recorded {
+                        recorded.push((machine.address, transmit.destination, out[..transmit.len].to_vec()));
+                    }
                     if cut || self.rng.random_bool(self.loss) {
                         continue;
                     }
