@@ -116,7 +116,7 @@ pub(crate) struct LegacyStats {
     pub(crate) acknowledged_again: u64,
     /// Messages sent again.
     pub(crate) redelivered: u64,
-    /// Messages given up after `redelivery_retry_max` times.
+    /// Messages given up after `redelivery_retry_max` times, or out to a client that acknowledges none when others waited.
     pub(crate) expired: u64,
     /// Messages too large for a datagram of protocol 1.
     pub(crate) undeliverable: u64,

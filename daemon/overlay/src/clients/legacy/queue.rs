@@ -1,4 +1,7 @@
 //! The messages one protocol-1 subscriber has not acknowledged: those that wait, and those that are repeated until it does.
+//!
+//! The Scala library acknowledges no message, ever. Once a client shows that it is of this kind ([`Queue::sign_of_life`]), what is out
+//! gives way to what waits, a window's worth with each sign of life: so it gets every message, and the latest of them again and again.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -21,6 +24,10 @@ const MAX_BYTES_IN_FLIGHT: usize = 128 << 10;
 /// That overhead, roughly.
 const DATAGRAM_OVERHEAD: usize = 640;
 
+/// Digests of a client that acknowledged none of the messages out meanwhile, nor any before, by which it is known for one that
+/// never will. They come every one or two seconds; who takes its time over its first message has five to ten.
+const SIGNS_OF_LIFE: u32 = 5;
+
 /// How a queue repeats and what it holds.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
@@ -42,6 +49,11 @@ pub(super) struct Queue {
     in_flight: VecDeque<InFlight>,
     cost: usize,
     bytes_in_flight: usize,
+    acknowledges: bool,
+    /// Signs of life while something was out and nothing had ever been acknowledged.
+    signs_of_life: u32,
+    /// Bytes in flight that may still give way before the next sign of life.
+    may_give_way: usize,
 }
 
 struct InFlight {
@@ -93,15 +105,18 @@ impl Queue {
             self.in_flight.push_back(first);
             return Some(delivery);
         }
-        if self.in_flight.len() >= MAX_IN_FLIGHT || self.bytes_in_flight >= MAX_BYTES_IN_FLIGHT {
-            return None;
-        }
         let body = self.waiting.front()?.clone();
         let message = Message::read(&body).ok()?;
         let id = id_of(&message, &body);
-        if self.in_flight.iter().any(|held| held.id == id) {
-            // An acknowledgement names only the id, so two of one id are never out together: the first must not be taken for the second.
-            return None;
+        // An acknowledgement names only the id, so two of one id are never out together: the first must not be taken for the second.
+        while self.is_window_full() || self.in_flight.iter().any(|held| held.id == id) {
+            if !self.never_acknowledges() || self.may_give_way == 0 {
+                return None;
+            }
+            let first = self.in_flight.pop_front()?;
+            self.may_give_way = self.may_give_way.saturating_sub(first.body.len() + DATAGRAM_OVERHEAD);
+            self.settled(&first.body);
+            *expired += 1;
         }
         self.waiting.pop_front();
         self.bytes_in_flight += body.len() + DATAGRAM_OVERHEAD;
@@ -110,9 +125,22 @@ impl Queue {
         Some(Delivery { id, body, again: false })
     }
 
+    /// The client says that it lives.
+    pub(super) fn sign_of_life(&mut self) {
+        let unanswered = !self.in_flight.is_empty() && !self.acknowledges;
+        self.signs_of_life = if unanswered { self.signs_of_life.saturating_add(1) } else { 0 };
+        self.may_give_way = MAX_BYTES_IN_FLIGHT;
+    }
+
+    /// Whether the client lives and does not acknowledge messages.
+    pub(super) fn never_acknowledges(&self) -> bool {
+        !self.acknowledges && self.signs_of_life >= SIGNS_OF_LIFE
+    }
+
     /// The subscriber has the message of this id. False: none is out.
     pub(super) fn acknowledge(&mut self, id: &[u8]) -> bool {
         let Some(at) = self.in_flight.iter().position(|held| held.id == id) else { return false };
+        self.acknowledges = true;
         if let Some(held) = self.in_flight.remove(at) {
             self.settled(&held.body);
         }
@@ -156,6 +184,10 @@ impl Queue {
     #[cfg(test)]
     pub(super) fn ids_in_flight(&self) -> impl Iterator<Item = &[u8]> {
         self.in_flight.iter().map(|held| &*held.id)
+    }
+
+    fn is_window_full(&self) -> bool {
+        self.in_flight.len() >= MAX_IN_FLIGHT || self.bytes_in_flight >= MAX_BYTES_IN_FLIGHT
     }
 
     fn bodies(&self) -> impl Iterator<Item = &Bytes> {

@@ -121,6 +121,9 @@ impl Legacy {
         let was = std::mem::replace(&mut held.state, State::Reachable);
         if moved || was == State::Unreachable {
             held.queue.hurry(now);
+        }
+        held.queue.sign_of_life();
+        if moved || was == State::Unreachable || held.queue.never_acknowledges() {
             self.wake(client);
         }
     }

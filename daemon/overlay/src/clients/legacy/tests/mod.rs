@@ -6,6 +6,7 @@ mod life;
 mod publish;
 mod redelivery;
 mod subscribe;
+mod unacknowledged;
 
 use std::{net::Ipv4Addr, time::Duration};
 
