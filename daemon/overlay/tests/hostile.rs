@@ -326,7 +326,7 @@ fn cut_and_lengthened_frames_of_a_holder_of_the_secret_are_counted_and_change_no
 #[test]
 fn whatever_frames_a_holder_of_the_secret_makes_up_bounds_hold_and_local_clients_are_served() {
     let vectors = vectors();
-    for seed in seeds(7_000, 12) {
+    for seed in seeds(7_000, 100) {
         eprintln!("GOSSIPERL_SEED={seed}");
         let mut target = Target::new(seed);
         let local = target.network.connect(0, "local");

@@ -250,7 +250,7 @@ impl Network {
             let names: BTreeSet<&str> = views.iter().map(|view| view.name.as_str()).collect();
             assert_eq!(names.len(), views.len(), "a member twice: {views:?}");
             let load = machine.overlay.load();
-            assert!(load.endpoints <= 2 * self.machines.len() + machine.clients.len(), "{load:?}");
+            assert!(load.endpoints <= 2 * load.members + machine.clients.len(), "{load:?}");
             assert!(load.longest_queue <= limits.queue_frames && load.longest_backlog <= limits.queue_frames);
             assert!(load.costliest_queue <= limits.queue_cost && load.waiting_bytes <= 8 << 10, "{load:?}");
             assert!(load.costliest_kept <= limits.receive_window as usize, "{load:?}");
