@@ -1,4 +1,4 @@
-//! Datagrams as the old daemon and three client libraries sent them.
+//! Datagrams as the client libraries sent them, with the old daemon and with ours.
 
 use gossiperl_idl::digest::AnyDigest;
 use gossiperl_idl::envelope::Envelope;
@@ -9,19 +9,24 @@ use crate::fields::{read_struct, without_names, write_struct};
 use crate::{bytes, read, text};
 
 /// What the clients published: everything else is a struct of protocol 1 itself.
-const MESSAGES: [&str; 3] = ["digestForwardableTest", "customEv", "customFromJs"];
+const MESSAGES: [&str; 6] =
+    ["digestForwardableTest", "customEv", "customFromJs", "news-for-ruby", "news-for-jvm", "news-for-scala"];
+
+/// So many were recorded with the old daemon, the others with ours.
+const OLD: usize = 26;
 
 #[test]
 fn captured_datagrams_are_read() {
     let file = read("captured-protocol-1.json");
     let key = LegacyKey::new(text(&file, "symmetric_key").as_bytes());
     let captured = file["datagrams"].as_array().unwrap();
-    assert_eq!(captured.len(), 26);
-    for expected in captured {
+    assert_eq!(captured.len(), 46);
+    for (at, expected) in captured.iter().enumerate() {
         let what = format!("{} of {}", text(expected, "payload_type"), text(expected, "client"));
         let mut datagram = bytes(expected, "datagram");
         // The old daemon was Erlang too.
-        let erlang = text(expected, "client") == "erlang" || text(expected, "direction") == "from the daemon";
+        let old_daemon = at < OLD && text(expected, "direction") == "from the daemon";
+        let erlang = text(expected, "client") == "erlang" || old_daemon;
         assert_eq!(key.is_from_erlang(&datagram), erlang, "{what}");
         let plain = key.open(&mut datagram).unwrap();
         let envelope = Envelope::read(plain).unwrap();
