@@ -43,7 +43,7 @@ pub struct Stats {
     pub delivered: u64,
     /// Messages nobody subscribes to.
     pub unheard: u64,
-    /// Subscriptions that the shared state had no room for: other daemons do not know them.
+    /// Requests to subscribe refused because the shared state had no room.
     pub unannounced: u64,
     /// Publishes put off because a queue was full.
     pub held_back: u64,

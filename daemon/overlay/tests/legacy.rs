@@ -11,10 +11,13 @@ use std::{
 
 use common::{Client, Heard, KEY};
 use gossiperl_idl::{
-    Salt,
+    Salt, code,
     codec::{decode_binary, encode_binary},
     envelope::{self, Envelope},
-    generated::{Digest, DigestAck, DigestExit, DigestForwardedAck, DigestSubscribe, SlowPolicy},
+    generated::{
+        Digest, DigestAck, DigestError, DigestExit, DigestForwardedAck, DigestSubscribe, DigestUnsubscribe,
+        SlowPolicy,
+    },
     legacy::LegacyKey,
 };
 use gossiperl_overlay::{Change, Config, Event, Overlay, Time};
@@ -218,4 +221,49 @@ fn protocol_1_is_not_spoken_where_it_is_switched_off_nor_with_other_hosts_nor_wi
     host.overlay.handle_datagram(host.now, ([10, 0, 0, 9], 30_001).into(), &mut [9; 208]);
     assert_eq!(host.overlay.stats().foreign, 1);
     assert!(host.got(30_001).is_empty());
+}
+
+#[test]
+fn a_subscription_that_other_daemons_could_not_learn_of_is_refused_with_the_reason() {
+    let mut host = Host::new(|_| {});
+    let list = |part: u32| -> Vec<String> { (0..1_024).map(|number| format!("t-{part}-{number}")).collect() };
+    let mut refused = Vec::new();
+    for client in 0..17u16 {
+        let (name, port) = (format!("old-{client}"), 30_000 + client);
+        host.digest(&name, port);
+        host.got(port);
+        for part in 0..4 {
+            let secret = format!("{name}-secret");
+            let subscribe =
+                DigestSubscribe::new(name.clone(), 1_000, format!("s-{part}"), list(part), secret);
+            host.send(port, "digestSubscribe", &binary(&subscribe), "e-2");
+            let got = host.got(port);
+            refused.extend(got.into_iter().filter(|(payload_type, ..)| payload_type == "digestError"));
+        }
+    }
+    let errors: Vec<DigestError> =
+        refused.iter().map(|(.., payload)| decode_binary(payload).unwrap()).collect();
+    let named: Vec<_> = errors.iter().map(|error| (error.error_code, error.reply_id.as_str())).collect();
+    assert_eq!(
+        named,
+        ["s-0", "s-1", "s-2", "s-3"].map(|id| (code::STATE_FULL, id)),
+        "those of the last client"
+    );
+    assert_eq!(
+        (errors[0].error_entity.as_str(), errors[0].error_entity_name.as_str()),
+        ("digestSubscribe", "t-0-0")
+    );
+    host.send(30_999, "t-0-0", b"x", "id-1");
+    assert!(host.got(30_016).is_empty(), "not even for local publishers");
+
+    let unsubscribe = DigestUnsubscribe::new(
+        "old-3".to_owned(),
+        1_000,
+        "u-1".to_owned(),
+        list(0),
+        "old-3-secret".to_owned(),
+    );
+    host.send(30_003, "digestUnsubscribe", &binary(&unsubscribe), "e-3");
+    host.subscribe("old-16", 30_016, "t-0-0");
+    assert_eq!(host.got(30_016)[0].0, "digestSubscribeAck", "there is room again");
 }

@@ -4,6 +4,6 @@ mod legacy;
 mod registry;
 mod subscriptions;
 
-pub(crate) use legacy::{Effect, Legacy, Peer, Publication};
+pub(crate) use legacy::{Effect, Legacy, Peer, Publication, Subscribing};
 pub(crate) use registry::{ClientId, Protocol, Registry};
 use subscriptions::Subscriptions;

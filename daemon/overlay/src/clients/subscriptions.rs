@@ -34,6 +34,22 @@ impl Subscriptions {
         client: ClientId,
         event_types: &[&[u8]],
     ) -> Result<Vec<Box<[u8]>>, (i32, usize)> {
+        let added = self.plan(client, event_types)?;
+        if !added.is_empty() {
+            self.of.entry(client).or_default().extend(added.iter().cloned());
+        }
+        for change in event_types.iter().filter_map(|name| reserved(name)) {
+            self.watchers[change as usize].insert(client);
+        }
+        Ok(added)
+    }
+
+    /// What [`Subscriptions::subscribe`] would say to this; adds nothing.
+    pub(crate) fn plan(
+        &self,
+        client: ClientId,
+        event_types: &[&[u8]],
+    ) -> Result<Vec<Box<[u8]>>, (i32, usize)> {
         if let Some(at) = event_types.iter().position(|name| name.is_empty() || name.len() > MAX_EVENT_TYPE) {
             return Err((code::BAD_TYPE, at));
         }
@@ -47,14 +63,7 @@ impl Subscriptions {
                 return Err((code::TOO_MANY_SUBSCRIPTIONS, at));
             }
         }
-        let added: Vec<Box<[u8]>> = new.into_iter().map(Box::from).collect();
-        if !added.is_empty() {
-            self.of.entry(client).or_default().extend(added.iter().cloned());
-        }
-        for change in event_types.iter().filter_map(|name| reserved(name)) {
-            self.watchers[change as usize].insert(client);
-        }
-        Ok(added)
+        Ok(new.into_iter().map(Box::from).collect())
     }
 
     /// Ends this one. True where there was one that is not reserved.

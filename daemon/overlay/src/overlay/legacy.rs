@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use gossiperl_idl::{envelope::Envelope, generated::SlowPolicy};
+use gossiperl_idl::{code, envelope::Envelope, generated::SlowPolicy};
 use gossiperl_link::{Time, Verdict};
 use rand::RngCore;
 
 use super::{Overlay, publish::Level, publish::Source};
 use crate::{
-    clients::{ClientId, Effect, Peer, Publication},
+    clients::{ClientId, Effect, Peer, Publication, Subscribing},
     delivery::{Cause, Local},
     event::{Event, is_local},
 };
@@ -71,12 +71,7 @@ impl Overlay {
     pub(super) fn follow_legacy(&mut self, now: Time, gone: Option<&[u8]>) {
         while let Some(effect) = self.legacy.poll_effect() {
             match effect {
-                Effect::Subscribed { client, event_type } => {
-                    let local = Local { client, endpoint: None, policy: SlowPolicy::WAIT };
-                    self.routes.subscribe(&event_type, local);
-                    // Protocol 1 knows no such refusal: it stands for local publishers, and is counted.
-                    let _told = self.announce_subscription(now, client, &event_type);
-                }
+                Effect::Subscribe(subscribing) => self.subscribe_legacy(now, &subscribing),
                 Effect::Unsubscribed { client, event_type } => {
                     let name: Box<[u8]> = self.clients.name(client).or(gone).unwrap_or_default().into();
                     self.remove_subscription(now, &name, client, &event_type);
@@ -92,6 +87,20 @@ impl Overlay {
                 }
             }
         }
+    }
+
+    /// All of the subscriptions, or none where the shared state has no room for them all.
+    fn subscribe_legacy(&mut self, now: Time, subscribing: &Subscribing) {
+        let (client, added) = (subscribing.client, &subscribing.added);
+        if let Err(full) = self.announce_all(now, client, added) {
+            self.legacy.refuse_subscribing(now, subscribing, code::STATE_FULL, full);
+            return;
+        }
+        for event_type in added {
+            let local = Local { client, endpoint: None, policy: SlowPolicy::WAIT };
+            self.routes.subscribe(event_type, local);
+        }
+        self.legacy.grant(subscribing);
     }
 
     /// The next datagram to a client of protocol 1.

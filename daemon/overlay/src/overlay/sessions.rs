@@ -345,27 +345,32 @@ impl Overlay {
             })
         };
         let types = subscribe.subscriptions.iter().map(|one| one.event_type.as_bytes());
-        let new: Vec<&[u8]> = types.filter(|event_type| is_new(event_type)).collect();
-        let Some(full) =
-            new.iter().position(|event_type| !self.announce_subscription(now, client, event_type))
-        else {
-            return true;
-        };
-        if let Some(name) = self.clients.name(client) {
-            for event_type in new.iter().take(full) {
-                self.state.delete(now, &subscription_key(event_type, name));
-            }
-        }
-        false
+        let new: Vec<Box<[u8]>> = types.filter(|event_type| is_new(event_type)).map(Box::from).collect();
+        self.announce_all(now, client, &new).is_ok()
     }
 
-    /// Tells the other daemons of a subscription. False, and counted, where the shared state has no room for it.
-    pub(super) fn announce_subscription(&mut self, now: Time, client: ClientId, event_type: &[u8]) -> bool {
-        let Some(name) = self.clients.name(client) else { return false };
-        let key = subscription_key(event_type, name);
-        let told = self.state.put(now, &key, &self.unix_seconds.to_be_bytes()).is_ok();
-        self.stats.unannounced += u64::from(!told);
-        told
+    /// Tells the other daemons of these subscriptions; of none of them, and counted, where the shared state has no room for the one returned.
+    pub(super) fn announce_all<'a>(
+        &mut self,
+        now: Time,
+        client: ClientId,
+        event_types: &'a [Box<[u8]>],
+    ) -> Result<(), &'a [u8]> {
+        let Some(name) = self.clients.name(client) else {
+            return event_types.first().map_or(Ok(()), |event_type| Err(&**event_type));
+        };
+        for (at, event_type) in event_types.iter().enumerate() {
+            let key = subscription_key(event_type, name);
+            if self.state.put(now, &key, &self.unix_seconds.to_be_bytes()).is_ok() {
+                continue;
+            }
+            self.stats.unannounced += 1;
+            for told in event_types.iter().take(at) {
+                self.state.delete(now, &subscription_key(told, name));
+            }
+            return Err(event_type);
+        }
+        Ok(())
     }
 
     fn reply(&mut self, id: EndpointId, request: i64, done: i32, entity: &str) {

@@ -85,14 +85,25 @@ impl Publication {
 /// What the sessions bring about elsewhere in the overlay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// The client subscribes to the type and did not before.
-    Subscribed { client: ClientId, event_type: Box<[u8]> },
+    /// The client wants types that it had not. To be answered with [`Legacy::grant`] or [`Legacy::refuse_subscribing`].
+    Subscribe(Subscribing),
     /// The client does not subscribe to the type any more.
     Unsubscribed { client: ClientId, event_type: Box<[u8]> },
     /// The client's queue shrank: who waits for room in it may try again.
     Shrank { client: ClientId },
     /// A message of so many bytes of payload does not fit into a datagram of protocol 1; the subscriber was told.
     Undeliverable { client: ClientId, bytes: usize },
+}
+
+/// A request to subscribe that is sound as far as it is known here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Subscribing {
+    pub(crate) client: ClientId,
+    /// What is new and not reserved.
+    pub(crate) added: Vec<Box<[u8]>>,
+    event_types: Vec<Box<[u8]>>,
+    to: Peer,
+    id: Box<[u8]>,
 }
 
 /// Counters since the start.

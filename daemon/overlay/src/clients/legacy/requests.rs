@@ -13,7 +13,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::Time;
 
-use super::{Effect, Fault, Legacy, Peer, Publication, deliver::Subscriber, queue::Queue};
+use super::{Effect, Fault, Legacy, Peer, Publication, Subscribing, deliver::Subscriber, queue::Queue};
 use crate::{
     clients::{
         ClientId, Protocol, Registry,
@@ -151,11 +151,15 @@ impl Legacy {
         ) else {
             return;
         };
-        match self.subscriptions.subscribe(client, &request.event_types) {
+        match self.subscriptions.plan(client, &request.event_types) {
             Ok(added) => {
-                let subscribed = |event_type| Effect::Subscribed { client, event_type };
-                self.effects.extend(added.into_iter().map(subscribed));
-                self.replies.subscribe_ack(to, request.id, &request.event_types);
+                let event_types = request.event_types.iter().copied().map(Box::from).collect();
+                let subscribing = Subscribing { client, added, event_types, to, id: request.id.into() };
+                if subscribing.added.is_empty() {
+                    self.grant(&subscribing);
+                } else {
+                    self.effects.push_back(Effect::Subscribe(subscribing));
+                }
             }
             Err((code, at)) => {
                 let entity_name = request.event_types.get(at).copied().unwrap_or_default();
@@ -163,6 +167,26 @@ impl Legacy {
                 self.refuse_once(now, to, &fault, request.id);
             }
         }
+    }
+
+    /// The rest of the overlay has the new subscriptions: they count, and the client is told.
+    pub(crate) fn grant(&mut self, subscribing: &Subscribing) {
+        let event_types: Vec<&[u8]> = subscribing.event_types.iter().map(|name| &**name).collect();
+        if self.subscriptions.subscribe(subscribing.client, &event_types).is_ok() {
+            self.replies.subscribe_ack(subscribing.to, &subscribing.id, &event_types);
+        }
+    }
+
+    /// The rest of the overlay has no place for this type: nothing of the request counts, and the client is told why.
+    pub(crate) fn refuse_subscribing(
+        &mut self,
+        now: Time,
+        subscribing: &Subscribing,
+        code: i32,
+        event_type: &[u8],
+    ) {
+        let fault = Fault { code, entity: "digestSubscribe", entity_name: event_type };
+        self.refuse_once(now, subscribing.to, &fault, &subscribing.id);
     }
 
     fn handle_unsubscribe(

@@ -91,6 +91,9 @@ impl Daemon {
             self.changes.push((notice.change, notice.view.name));
         }
         while let Some(effect) = self.legacy.poll_effect() {
+            if let Effect::Subscribe(subscribing) = &effect {
+                self.legacy.grant(subscribing);
+            }
             self.effects.push(effect);
         }
     }
