@@ -227,7 +227,7 @@ enum SlowPolicy {
 }
 
 struct Subscription {
-  1: required string event_type,
+  1: required binary event_type,
   2: required SlowPolicy policy
 }
 
@@ -240,7 +240,7 @@ struct Subscribe {
 /** Frame 67, client to daemon. */
 struct Unsubscribe {
   1: required i64 request,
-  2: required list<string> event_types
+  2: required list<binary> event_types
 }
 
 /** Frame 68, daemon to client: the request is done (code 0) or refused. */
@@ -253,12 +253,12 @@ struct Reply {
 
 /** Frame 69: messages of this type are not taken for now. */
 struct Pause {
-  1: required string event_type
+  1: required binary event_type
 }
 
 /** Frame 70: messages of this type are taken again. */
 struct Resume {
-  1: required string event_type
+  1: required binary event_type
 }
 
 /** Frame 71, client to daemon: send the members now, and (watch = true) every change from now on. */
@@ -281,7 +281,8 @@ enum MemberState {
 
 /** A member as clients see it. */
 struct MemberView {
-  1: required string name,
+  /** Any bytes for a client of protocol 1, otherwise text. */
+  1: required binary name,
   2: required MemberKind kind,
   3: required MemberState state,
   /** 4 or 16 bytes, network order. */
@@ -307,7 +308,7 @@ struct MemberEvent {
 
 /** Frame 74, daemon to client: so many messages of the type were dropped by the subscription's policy since the last such frame. */
 struct Dropped {
-  1: required string event_type,
+  1: required binary event_type,
   2: required i64 count
 }
 

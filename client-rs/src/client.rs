@@ -11,8 +11,8 @@ use std::{
 use gossiperl_idl::custom::CustomDigest;
 
 use crate::{
-    Event, Events, Member, MemberChange, MemberWatch, Name, Options, Protocol, Publisher, Receipt,
-    SlowPolicy, Subscription, driver,
+    Event, Events, Member, MemberChange, MemberWatch, Name, Options, Publisher, Receipt, SlowPolicy,
+    Subscription, driver,
     error::{ConnectError, MembersError, PublishError, SubscribeError},
     publisher,
     shared::{Command, Inbox, Shared, Status},
@@ -155,8 +155,7 @@ impl Client {
         I: IntoIterator,
         I::Item: Into<Name>,
     {
-        let protocol = self.handle.shared.protocol;
-        let types = checked_types(types.into_iter().map(Into::into), protocol)?;
+        let types = checked_types(types.into_iter().map(Into::into))?;
         let handle = &self.handle;
         let live = handle.subscriptions.load(Ordering::Relaxed);
         if live >= MAX_SUBSCRIPTIONS {
@@ -295,14 +294,11 @@ pub(crate) fn is_reserved(event_type: &[u8]) -> bool {
 }
 
 /// The types without repetitions, if all of them are legal.
-fn checked_types(types: impl Iterator<Item = Name>, protocol: Protocol) -> Result<Vec<Name>, SubscribeError> {
+fn checked_types(types: impl Iterator<Item = Name>) -> Result<Vec<Name>, SubscribeError> {
     let mut checked: Vec<Name> = Vec::new();
     for event_type in types {
         if !event_type.is_valid() {
             return Err(SubscribeError::BadType { len: event_type.len() });
-        }
-        if protocol == Protocol::Sealed && event_type.as_str().is_none() {
-            return Err(SubscribeError::NotText { event_type });
         }
         if is_reserved(&event_type) {
             return Err(SubscribeError::ReservedType { event_type });

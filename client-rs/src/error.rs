@@ -172,12 +172,6 @@ pub enum SubscribeError {
         /// Its length.
         len: usize,
     },
-    /// An event type is not UTF-8, in protocol 2.
-    #[error("{event_type} is not UTF-8: protocol 2 subscribes to text, protocol 1 to any bytes")]
-    NotText {
-        /// The type.
-        event_type: Name,
-    },
     /// The event type is one of the daemon's own.
     #[error("{event_type} is one of the daemon's own event types: use watch_members")]
     ReservedType {

@@ -137,7 +137,7 @@ async fn wrong_types_are_refused_before_anything_is_sent() {
     assert_eq!(subscribe(&["a", ""]).await, Some(SubscribeError::BadType { len: 0 }));
     assert!(matches!(subscribe(&["member_in"]).await, Some(SubscribeError::ReservedType { .. })));
     let bytes = client.subscribe([gossiperl_client::Name::from(&[0xff][..])], SlowPolicy::Wait).await;
-    assert!(matches!(bytes.err(), Some(SubscribeError::NotText { .. })));
+    assert!(bytes.is_ok(), "any bytes are a type");
     let long = "x".repeat(256);
     assert_eq!(client.publish(long.as_str(), "").await, Err(PublishError::BadType { len: 256 }));
     assert!(matches!(client.publish("member_out", "").await, Err(PublishError::ReservedType { .. })));

@@ -2487,12 +2487,12 @@ impl TSerializable for Fragment {
 
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Subscription {
-  pub event_type: String,
+  pub event_type: Vec<u8>,
   pub policy: SlowPolicy,
 }
 
 impl Subscription {
-  pub fn new(event_type: String, policy: SlowPolicy) -> Subscription {
+  pub fn new(event_type: Vec<u8>, policy: SlowPolicy) -> Subscription {
     Subscription {
       event_type,
       policy,
@@ -2503,7 +2503,7 @@ impl Subscription {
 impl TSerializable for Subscription {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<Subscription> {
     i_prot.read_struct_begin()?;
-    let mut f_1: Option<String> = None;
+    let mut f_1: Option<Vec<u8>> = None;
     let mut f_2: Option<SlowPolicy> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
@@ -2513,7 +2513,7 @@ impl TSerializable for Subscription {
       let field_id = field_id(&field_ident)?;
       match field_id {
         1 => {
-          let val = i_prot.read_string()?;
+          let val = i_prot.read_bytes()?;
           f_1 = Some(val);
         },
         2 => {
@@ -2539,7 +2539,7 @@ impl TSerializable for Subscription {
     let struct_ident = TStructIdentifier::new("Subscription");
     o_prot.write_struct_begin(&struct_ident)?;
     o_prot.write_field_begin(&TFieldIdentifier::new("event_type", TType::String, 1))?;
-    o_prot.write_string(&self.event_type)?;
+    o_prot.write_bytes(&self.event_type)?;
     o_prot.write_field_end()?;
     o_prot.write_field_begin(&TFieldIdentifier::new("policy", TType::I32, 2))?;
     self.policy.write_to_out_protocol(o_prot)?;
@@ -2636,11 +2636,11 @@ impl TSerializable for Subscribe {
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Unsubscribe {
   pub request: i64,
-  pub event_types: Vec<String>,
+  pub event_types: Vec<Vec<u8>>,
 }
 
 impl Unsubscribe {
-  pub fn new(request: i64, event_types: Vec<String>) -> Unsubscribe {
+  pub fn new(request: i64, event_types: Vec<Vec<u8>>) -> Unsubscribe {
     Unsubscribe {
       request,
       event_types,
@@ -2652,7 +2652,7 @@ impl TSerializable for Unsubscribe {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<Unsubscribe> {
     i_prot.read_struct_begin()?;
     let mut f_1: Option<i64> = None;
-    let mut f_2: Option<Vec<String>> = None;
+    let mut f_2: Option<Vec<Vec<u8>>> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
       if field_ident.field_type == TType::Stop {
@@ -2666,9 +2666,9 @@ impl TSerializable for Unsubscribe {
         },
         2 => {
           let list_ident = i_prot.read_list_begin()?;
-          let mut val: Vec<String> = Vec::with_capacity(list_ident.size as usize);
+          let mut val: Vec<Vec<u8>> = Vec::with_capacity(list_ident.size as usize);
           for _ in 0..list_ident.size {
-            let list_elem_8 = i_prot.read_string()?;
+            let list_elem_8 = i_prot.read_bytes()?;
             val.push(list_elem_8);
           }
           i_prot.read_list_end()?;
@@ -2698,7 +2698,7 @@ impl TSerializable for Unsubscribe {
     o_prot.write_field_begin(&TFieldIdentifier::new("event_types", TType::List, 2))?;
     o_prot.write_list_begin(&TListIdentifier::new(TType::String, self.event_types.len() as i32))?;
     for e in &self.event_types {
-      o_prot.write_string(e)?;
+      o_prot.write_bytes(e)?;
     }
     o_prot.write_list_end()?;
     o_prot.write_field_end()?;
@@ -2807,11 +2807,11 @@ impl TSerializable for Reply {
 /// Frame 69: messages of this type are not taken for now.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Pause {
-  pub event_type: String,
+  pub event_type: Vec<u8>,
 }
 
 impl Pause {
-  pub fn new(event_type: String) -> Pause {
+  pub fn new(event_type: Vec<u8>) -> Pause {
     Pause {
       event_type,
     }
@@ -2821,7 +2821,7 @@ impl Pause {
 impl TSerializable for Pause {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<Pause> {
     i_prot.read_struct_begin()?;
-    let mut f_1: Option<String> = None;
+    let mut f_1: Option<Vec<u8>> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
       if field_ident.field_type == TType::Stop {
@@ -2830,7 +2830,7 @@ impl TSerializable for Pause {
       let field_id = field_id(&field_ident)?;
       match field_id {
         1 => {
-          let val = i_prot.read_string()?;
+          let val = i_prot.read_bytes()?;
           f_1 = Some(val);
         },
         _ => {
@@ -2850,7 +2850,7 @@ impl TSerializable for Pause {
     let struct_ident = TStructIdentifier::new("Pause");
     o_prot.write_struct_begin(&struct_ident)?;
     o_prot.write_field_begin(&TFieldIdentifier::new("event_type", TType::String, 1))?;
-    o_prot.write_string(&self.event_type)?;
+    o_prot.write_bytes(&self.event_type)?;
     o_prot.write_field_end()?;
     o_prot.write_field_stop()?;
     o_prot.write_struct_end()
@@ -2864,11 +2864,11 @@ impl TSerializable for Pause {
 /// Frame 70: messages of this type are taken again.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Resume {
-  pub event_type: String,
+  pub event_type: Vec<u8>,
 }
 
 impl Resume {
-  pub fn new(event_type: String) -> Resume {
+  pub fn new(event_type: Vec<u8>) -> Resume {
     Resume {
       event_type,
     }
@@ -2878,7 +2878,7 @@ impl Resume {
 impl TSerializable for Resume {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<Resume> {
     i_prot.read_struct_begin()?;
-    let mut f_1: Option<String> = None;
+    let mut f_1: Option<Vec<u8>> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
       if field_ident.field_type == TType::Stop {
@@ -2887,7 +2887,7 @@ impl TSerializable for Resume {
       let field_id = field_id(&field_ident)?;
       match field_id {
         1 => {
-          let val = i_prot.read_string()?;
+          let val = i_prot.read_bytes()?;
           f_1 = Some(val);
         },
         _ => {
@@ -2907,7 +2907,7 @@ impl TSerializable for Resume {
     let struct_ident = TStructIdentifier::new("Resume");
     o_prot.write_struct_begin(&struct_ident)?;
     o_prot.write_field_begin(&TFieldIdentifier::new("event_type", TType::String, 1))?;
-    o_prot.write_string(&self.event_type)?;
+    o_prot.write_bytes(&self.event_type)?;
     o_prot.write_field_end()?;
     o_prot.write_field_stop()?;
     o_prot.write_struct_end()
@@ -2990,7 +2990,8 @@ impl TSerializable for MembersRequest {
 /// A member as clients see it.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct MemberView {
-  pub name: String,
+  /// Any bytes for a client of protocol 1, otherwise text.
+  pub name: Vec<u8>,
   pub kind: MemberKind,
   pub state: MemberState,
   /// 4 or 16 bytes, network order.
@@ -3002,7 +3003,7 @@ pub struct MemberView {
 }
 
 impl MemberView {
-  pub fn new(name: String, kind: MemberKind, state: MemberState, ip: Vec<u8>, port: i32, rack: String, heartbeat: i64) -> MemberView {
+  pub fn new(name: Vec<u8>, kind: MemberKind, state: MemberState, ip: Vec<u8>, port: i32, rack: String, heartbeat: i64) -> MemberView {
     MemberView {
       name,
       kind,
@@ -3018,7 +3019,7 @@ impl MemberView {
 impl TSerializable for MemberView {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<MemberView> {
     i_prot.read_struct_begin()?;
-    let mut f_1: Option<String> = None;
+    let mut f_1: Option<Vec<u8>> = None;
     let mut f_2: Option<MemberKind> = None;
     let mut f_3: Option<MemberState> = None;
     let mut f_4: Option<Vec<u8>> = None;
@@ -3033,7 +3034,7 @@ impl TSerializable for MemberView {
       let field_id = field_id(&field_ident)?;
       match field_id {
         1 => {
-          let val = i_prot.read_string()?;
+          let val = i_prot.read_bytes()?;
           f_1 = Some(val);
         },
         2 => {
@@ -3089,7 +3090,7 @@ impl TSerializable for MemberView {
     let struct_ident = TStructIdentifier::new("MemberView");
     o_prot.write_struct_begin(&struct_ident)?;
     o_prot.write_field_begin(&TFieldIdentifier::new("name", TType::String, 1))?;
-    o_prot.write_string(&self.name)?;
+    o_prot.write_bytes(&self.name)?;
     o_prot.write_field_end()?;
     o_prot.write_field_begin(&TFieldIdentifier::new("kind", TType::I32, 2))?;
     self.kind.write_to_out_protocol(o_prot)?;
@@ -3281,12 +3282,12 @@ impl TSerializable for MemberEvent {
 /// Frame 74, daemon to client: so many messages of the type were dropped by the subscription's policy since the last such frame.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Dropped {
-  pub event_type: String,
+  pub event_type: Vec<u8>,
   pub count: i64,
 }
 
 impl Dropped {
-  pub fn new(event_type: String, count: i64) -> Dropped {
+  pub fn new(event_type: Vec<u8>, count: i64) -> Dropped {
     Dropped {
       event_type,
       count,
@@ -3297,7 +3298,7 @@ impl Dropped {
 impl TSerializable for Dropped {
   fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<Dropped> {
     i_prot.read_struct_begin()?;
-    let mut f_1: Option<String> = None;
+    let mut f_1: Option<Vec<u8>> = None;
     let mut f_2: Option<i64> = None;
     loop {
       let field_ident = i_prot.read_field_begin()?;
@@ -3307,7 +3308,7 @@ impl TSerializable for Dropped {
       let field_id = field_id(&field_ident)?;
       match field_id {
         1 => {
-          let val = i_prot.read_string()?;
+          let val = i_prot.read_bytes()?;
           f_1 = Some(val);
         },
         2 => {
@@ -3333,7 +3334,7 @@ impl TSerializable for Dropped {
     let struct_ident = TStructIdentifier::new("Dropped");
     o_prot.write_struct_begin(&struct_ident)?;
     o_prot.write_field_begin(&TFieldIdentifier::new("event_type", TType::String, 1))?;
-    o_prot.write_string(&self.event_type)?;
+    o_prot.write_bytes(&self.event_type)?;
     o_prot.write_field_end()?;
     o_prot.write_field_begin(&TFieldIdentifier::new("count", TType::I64, 2))?;
     o_prot.write_i64(self.count)?;

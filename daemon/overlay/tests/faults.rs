@@ -136,7 +136,7 @@ impl World {
     /// Nobody is left subscribed once all have unsubscribed.
     fn leaves_no_subscription(&mut self) {
         for (machine, client) in self.subscribers.clone() {
-            let unsubscribe = gossiperl_idl::generated::Unsubscribe::new(99, vec!["n".to_owned()]);
+            let unsubscribe = gossiperl_idl::generated::Unsubscribe::new(99, vec![b"n".to_vec()]);
             self.network.client(machine, client).request(gossiperl_idl::frame::UNSUBSCRIBE, &unsubscribe);
         }
         self.run(10 * SECOND);

@@ -164,7 +164,7 @@ fn unsubscribing_ends_deliveries_and_a_bad_type_is_refused() {
     let mut host = Host::connected(config(), &["a", "b"]);
     host.clients[1].subscribe("n", SlowPolicy::WAIT);
     host.clients[1].subscribe("", SlowPolicy::WAIT);
-    host.clients[1].request(frame::UNSUBSCRIBE, &Unsubscribe::new(9, vec!["n".to_owned()]));
+    host.clients[1].request(frame::UNSUBSCRIBE, &Unsubscribe::new(9, vec![b"n".to_vec()]));
     host.run(SECOND);
     host.clients[0].publish("n", b"x");
     host.run(SECOND);
@@ -442,7 +442,8 @@ fn a_subscription_that_other_daemons_could_not_learn_of_is_refused() {
     for client in &mut host.clients {
         for list in 0..4 {
             let types = (0..1_024).map(|number| format!("type-{list}-{number}"));
-            let subscriptions = types.map(|name| Subscription::new(name, SlowPolicy::WAIT)).collect();
+            let subscriptions =
+                types.map(|name| Subscription::new(name.into_bytes(), SlowPolicy::WAIT)).collect();
             client.request(frame::SUBSCRIBE, &Subscribe::new(list, subscriptions));
         }
     }

@@ -39,7 +39,8 @@ fn publish(host: &mut Host, event_type: &str, numbers: std::ops::Range<u32>) {
 }
 
 fn subscribe_all(client: &mut Client, types: &[&str]) {
-    let subscription = |event_type: &&str| Subscription::new((*event_type).to_owned(), SlowPolicy::WAIT);
+    let subscription =
+        |event_type: &&str| Subscription::new(event_type.as_bytes().to_vec(), SlowPolicy::WAIT);
     client.request(frame::SUBSCRIBE, &Subscribe::new(77, types.iter().map(subscription).collect()));
 }
 
@@ -138,7 +139,7 @@ fn only_what_is_subscribed_to_again_is_carried_over_and_the_rest_ends_in_time() 
     publish(&mut host, "refused", 0..30);
     restart(&mut host, 11);
     host.clients[1].subscribe("wanted", SlowPolicy::WAIT);
-    host.clients[1].request(frame::UNSUBSCRIBE, &Unsubscribe::new(9, vec!["refused".to_owned()]));
+    host.clients[1].request(frame::UNSUBSCRIBE, &Unsubscribe::new(9, vec![b"refused".to_vec()]));
     host.run(SECOND);
     assert_eq!(host.clients[1].numbers(), (0..10).collect::<Vec<_>>());
     assert_eq!((host.overlay.stats().dropped, host.overlay.stats().unheard), (30, 0));

@@ -98,27 +98,29 @@ fn link() -> Vec<Sample> {
 }
 
 fn numbered() -> Vec<Sample> {
-    let view = |name: &str, kind, state, ip: &[u8]| {
-        MemberView::new(text(name), kind, state, ip.to_vec(), 6_666, text("rack-1"), 1_700_000_000)
+    let view = |name: &[u8], kind, state, ip: &[u8]| {
+        MemberView::new(name.to_vec(), kind, state, ip.to_vec(), 6_666, text("rack-1"), 1_700_000_000)
     };
     let members = vec![
-        view("daemon-1", MemberKind::DAEMON, MemberState::REACHABLE, &[192, 0, 2, 1]),
-        view("client-1", MemberKind::CLIENT, MemberState::QUARANTINE, &[127, 0, 0, 1]),
+        view(b"daemon-1", MemberKind::DAEMON, MemberState::REACHABLE, &[192, 0, 2, 1]),
+        view(b"client-1", MemberKind::CLIENT, MemberState::QUARANTINE, &[127, 0, 0, 1]),
         view(
-            "daemon-2",
+            b"daemon-2",
             MemberKind::DAEMON,
             MemberState::UNREACHABLE,
             &[0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
         ),
-        view("daemon-3", MemberKind::DAEMON, MemberState::LEFT, &[192, 0, 2, 3]),
+        view(b"daemon-3", MemberKind::DAEMON, MemberState::LEFT, &[192, 0, 2, 3]),
+        view(b"no text \xff", MemberKind::CLIENT, MemberState::REACHABLE, &[127, 0, 0, 1]),
     ];
     let message = |payload: Vec<u8>, envelope_id: Option<String>, verbatim: Option<bool>| {
         Message::new(text("event"), payload, 0x0123_4567_89ab_cdef, 1, envelope_id, verbatim)
     };
-    let types = || vec![text("event"), text("événement")];
+    let types = || vec![bytes("event"), bytes("événement"), b"no text \xff".to_vec()];
     let subscriptions = vec![
-        Subscription::new(text("event"), SlowPolicy::WAIT),
-        Subscription::new(text("événement"), SlowPolicy::DROP_OLDEST),
+        Subscription::new(bytes("event"), SlowPolicy::WAIT),
+        Subscription::new(bytes("événement"), SlowPolicy::DROP_OLDEST),
+        Subscription::new(b"no text \xff".to_vec(), SlowPolicy::WAIT),
     ];
     vec![
         sample(frame::MESSAGE, "usual", &message(b"payload".to_vec(), None, None)),
@@ -147,22 +149,27 @@ fn numbered() -> Vec<Sample> {
         ),
         sample(frame::SUBSCRIBE, "both policies", &Subscribe::new(1, subscriptions)),
         sample(frame::SUBSCRIBE, "nothing", &Subscribe::new(1, vec![])),
-        sample(frame::UNSUBSCRIBE, "two types", &Unsubscribe::new(2, types())),
-        sample(frame::UNSUBSCRIBE, "16 types", &Unsubscribe::new(2, vec![text("e"); 16])),
+        sample(frame::UNSUBSCRIBE, "three types", &Unsubscribe::new(2, types())),
+        sample(frame::UNSUBSCRIBE, "16 types", &Unsubscribe::new(2, vec![bytes("e"); 16])),
         sample(frame::REPLY, "done", &Reply::new(1, gossiperl_idl::code::DONE, text(""), text(""))),
         sample(
             frame::REPLY,
             "refused",
             &Reply::new(2, gossiperl_idl::code::RESERVED_TYPE, text("member_in"), text("a reserved type")),
         ),
-        sample(frame::PAUSE, "usual", &Pause::new(text("event"))),
-        sample(frame::RESUME, "usual", &Resume::new(text("event"))),
+        sample(frame::PAUSE, "usual", &Pause::new(bytes("event"))),
+        sample(frame::PAUSE, "a type that is no text", &Pause::new(b"\xff\x00".to_vec())),
+        sample(frame::RESUME, "usual", &Resume::new(bytes("event"))),
         sample(frame::MEMBERS_REQUEST, "once", &MembersRequest::new(3, false)),
         sample(frame::MEMBERS_REQUEST, "watch", &MembersRequest::new(3, true)),
         sample(frame::MEMBER_EVENT, "usual", &MemberEvent::new(text("member_in"), members[0].clone())),
         sample(frame::MEMBERS_PAGE, "every kind and state", &MembersPage::new(3, members, true)),
-        sample(frame::DROPPED, "usual", &Dropped::new(text("event"), 12)),
+        sample(frame::DROPPED, "usual", &Dropped::new(bytes("event"), 12)),
     ]
+}
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
 }
 
 fn members_and_state() -> Vec<Sample> {

@@ -53,7 +53,7 @@ pub(super) fn subscribe(request: u64, types: &[(Name, SlowPolicy)]) -> (u8, Byte
                 SlowPolicy::Wait => generated::SlowPolicy::WAIT,
                 SlowPolicy::DropOldest => generated::SlowPolicy::DROP_OLDEST,
             };
-            generated::Subscription::new(text(event_type), policy)
+            generated::Subscription::new(event_type.as_bytes().to_vec(), policy)
         })
         .collect();
     let subscribe = generated::Subscribe::new(request as i64, subscriptions);
@@ -61,7 +61,10 @@ pub(super) fn subscribe(request: u64, types: &[(Name, SlowPolicy)]) -> (u8, Byte
 }
 
 pub(super) fn unsubscribe(request: u64, types: &[Name]) -> (u8, Bytes) {
-    let unsubscribe = generated::Unsubscribe::new(request as i64, types.iter().map(text).collect());
+    let unsubscribe = generated::Unsubscribe::new(
+        request as i64,
+        types.iter().map(|name| name.as_bytes().to_vec()).collect(),
+    );
     (frame::UNSUBSCRIBE, body(|out| encode_compact(&unsubscribe, out)))
 }
 
@@ -164,7 +167,7 @@ fn body(write: impl FnOnce(&mut Vec<u8>)) -> Bytes {
     out.into()
 }
 
-/// The options and types are checked to be text before they come here.
+/// The options are checked to be text before they come here.
 fn text(name: &Name) -> String {
     String::from_utf8_lossy(name).into_owned()
 }

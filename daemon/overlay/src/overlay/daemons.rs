@@ -240,7 +240,7 @@ impl Overlay {
                 }
                 let change = change_of(kind);
                 self.legacy.announce(change, view.name.as_bytes());
-                self.tell_watchers(now, change, &view);
+                self.tell_watchers(now, change, view.name.as_bytes(), &view);
                 self.push_event(Event::Member(change, view));
             }
             MemberEvent::Conflict { name, refused, .. } => {

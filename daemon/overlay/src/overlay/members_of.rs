@@ -26,8 +26,8 @@ pub(super) fn own_view(config: &Config, unix_seconds: i64) -> View {
     }
 }
 
-/// The same on the wire.
-pub(super) fn member_view(view: &View) -> MemberView {
+/// The same on the wire, under its name as the member wrote it: the view's is fit for people.
+pub(super) fn member_view(name: &[u8], view: &View) -> MemberView {
     let kind = if view.client { MemberKind::CLIENT } else { MemberKind::DAEMON };
     let state = match view.state {
         State::Reachable => MemberState::REACHABLE,
@@ -40,12 +40,12 @@ pub(super) fn member_view(view: &View) -> MemberView {
         IpAddr::V6(ip) => ip.octets().to_vec(),
     };
     let port = i32::from(view.address.port());
-    MemberView::new(view.name.clone(), kind, state, ip, port, view.rack.clone(), view.heartbeat)
+    MemberView::new(name.to_vec(), kind, state, ip, port, view.rack.clone(), view.heartbeat)
 }
 
 impl Overlay {
     /// Tells every client that watches.
-    pub(super) fn tell_watchers(&mut self, now: Time, change: Change, view: &View) {
+    pub(super) fn tell_watchers(&mut self, now: Time, change: Change, name: &[u8], view: &View) {
         let mut body = None;
         for id in self.session_of.values() {
             let Some(endpoint) = self.endpoints.get_mut(*id) else { continue };
@@ -53,7 +53,7 @@ impl Overlay {
                 continue;
             }
             let encode =
-                || encode_control(&MemberEvent::new(change.event_type().to_owned(), member_view(view)));
+                || encode_control(&MemberEvent::new(change.event_type().to_owned(), member_view(name, view)));
             endpoint.push_reply(frame::MEMBER_EVENT, body.get_or_insert_with(encode).clone());
             endpoint.flush_replies();
             self.endpoints.settle(now, *id);

@@ -249,15 +249,18 @@ impl Overlay {
 
     /// Ourselves first, then the other daemons, then the local clients.
     pub fn members(&self) -> Vec<View> {
-        let mut views = vec![members_of::own_view(&self.config, self.unix_seconds)];
+        self.named_views().map(|(_, view)| view).collect()
+    }
+
+    /// The same with their names as bytes, which those of protocol 1's clients may be.
+    fn named_views(&self) -> impl Iterator<Item = (Box<[u8]>, View)> {
+        let own = members_of::own_view(&self.config, self.unix_seconds);
         let others = self.members.iter().filter(|(_, member)| *member.generation() != self.datagrams.salt());
-        views.extend(
-            others
-                .filter(|(_, member)| !member.is_forgotten())
-                .map(|(_, member)| self.daemon_view(self.now, member)),
-        );
-        views.extend(self.clients.iter().map(|(_, client)| Registry::view(client)));
-        views
+        let others = others.filter(|(_, member)| !member.is_forgotten());
+        let daemons =
+            std::iter::once(own).chain(others.map(|(_, member)| self.daemon_view(self.now, member)));
+        let daemons = daemons.map(|view| (view.name.as_bytes().into(), view));
+        daemons.chain(self.clients.iter().map(|(_, client)| (client.name.clone(), Registry::view(client))))
     }
 
     /// What has happened so far.
@@ -333,7 +336,7 @@ impl Overlay {
                 self.forget_client(now, notice.client);
             }
             self.legacy.announce(notice.change, &notice.name);
-            self.tell_watchers(now, notice.change, &notice.view);
+            self.tell_watchers(now, notice.change, &notice.name, &notice.view);
             self.push_event(Event::Member(notice.change, notice.view));
         }
     }

@@ -170,8 +170,8 @@ impl Overlay {
     }
 
     /// Another daemon asks us to stop, or to go on, sending it messages of a type.
-    pub(super) fn remote_pause(&mut self, now: Time, id: EndpointId, event_type: &str, pause: bool) {
-        let Some(event_type) = self.routes.find(event_type.as_bytes()) else { return };
+    pub(super) fn remote_pause(&mut self, now: Time, id: EndpointId, event_type: &[u8], pause: bool) {
+        let Some(event_type) = self.routes.find(event_type) else { return };
         if pause {
             self.pressure.pause(event_type, Cause::Remote(id));
         } else {
@@ -232,7 +232,7 @@ impl Overlay {
     /// Tells a publisher that the type is paused, once.
     fn tell_paused(&mut self, event_type: TypeId, publisher: EndpointId) {
         if self.pressure.tell(event_type, publisher) {
-            let body = encode_control(&Pause::new(lossy(self.routes.name(event_type))));
+            let body = encode_control(&Pause::new(self.routes.name(event_type).to_vec()));
             if let Some(endpoint) = self.endpoints.get_mut(publisher) {
                 endpoint.push_reply(frame::PAUSE, body);
             }
@@ -246,7 +246,7 @@ impl Overlay {
         resumed: Vec<(TypeId, std::collections::BTreeSet<EndpointId>)>,
     ) {
         for (event_type, told) in resumed {
-            let body = encode_control(&Resume::new(lossy(self.routes.name(event_type))));
+            let body = encode_control(&Resume::new(self.routes.name(event_type).to_vec()));
             for id in told {
                 if let Some(endpoint) = self.endpoints.get_mut(id) {
                     endpoint.push_reply(frame::RESUME, body.clone());
@@ -332,7 +332,7 @@ impl Overlay {
         let is_told = |event_type: TypeId| !backlog.is_some_and(|backlog| backlog.is_unclaimed(event_type));
         let told = session.dropped.extract_if(.., |event_type, _| is_told(TypeId(*event_type)));
         for (event_type, count) in told.collect::<Vec<_>>() {
-            let name = lossy(self.routes.name(TypeId(event_type)));
+            let name = self.routes.name(TypeId(event_type)).to_vec();
             endpoint.push_reply(frame::DROPPED, encode_control(&Dropped::new(name, count)));
         }
         endpoint.flush_replies();

@@ -237,7 +237,7 @@ impl Overlay {
             frame::UNSUBSCRIBE => {
                 let Ok(unsubscribe) = decode_compact::<Unsubscribe>(body) else { return false };
                 for event_type in &unsubscribe.event_types {
-                    self.unsubscribe_session(now, id, client, event_type.as_bytes());
+                    self.unsubscribe_session(now, id, client, event_type);
                 }
                 self.reply(id, unsubscribe.request, code::DONE, "");
             }
@@ -258,14 +258,14 @@ impl Overlay {
         let news = subscribe
             .subscriptions
             .iter()
-            .filter(|one| !session.subscriptions.contains_key(one.event_type.as_bytes()));
+            .filter(|one| !session.subscriptions.contains_key(one.event_type.as_slice()));
         if session.subscriptions.len() + news.count() > self.config.limits.subscriptions_per_client {
             self.reply(id, subscribe.request, code::TOO_MANY_SUBSCRIPTIONS, "");
             return;
         }
         for one in &subscribe.subscriptions {
-            if let Some(fault) = type_fault(one.event_type.as_bytes()) {
-                self.reply(id, subscribe.request, fault, &one.event_type);
+            if let Some(fault) = type_fault(&one.event_type) {
+                self.reply(id, subscribe.request, fault, &lossy(&one.event_type));
                 return;
             }
         }
@@ -279,7 +279,7 @@ impl Overlay {
             } else {
                 SlowPolicy::WAIT
             };
-            let event_type = one.event_type.as_bytes();
+            let event_type = one.event_type.as_slice();
             let type_id = self.routes.subscribe(event_type, Local { client, endpoint: Some(id), policy });
             let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
             if let Some(session) = session {
@@ -344,7 +344,7 @@ impl Overlay {
                 !held.subscriptions.contains_key(event_type) && !is_left(held, event_type)
             })
         };
-        let types = subscribe.subscriptions.iter().map(|one| one.event_type.as_bytes());
+        let types = subscribe.subscriptions.iter().map(|one| one.event_type.as_slice());
         let new: Vec<Box<[u8]>> = types.filter(|event_type| is_new(event_type)).map(Box::from).collect();
         self.announce_all(now, client, &new).is_ok()
     }
@@ -389,7 +389,7 @@ impl Overlay {
     }
 
     fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
-        let views: Vec<View> = self.members();
+        let views: Vec<(Box<[u8]>, View)> = self.named_views().collect();
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         if endpoint.replies.iter().any(|(kind, _)| *kind == frame::MEMBERS_PAGE) {
             // Pages are large: one table at a time waits for a client.
@@ -401,7 +401,7 @@ impl Overlay {
         }
         let pages = views.chunks(MEMBERS_IN_PAGE).count();
         for (index, page) in views.chunks(MEMBERS_IN_PAGE).enumerate() {
-            let members = page.iter().map(members_of::member_view).collect();
+            let members = page.iter().map(|(name, view)| members_of::member_view(name, view)).collect();
             let body = encode_control(&MembersPage::new(request.request, members, index + 1 == pages));
             endpoint.push_reply(frame::MEMBERS_PAGE, body);
         }

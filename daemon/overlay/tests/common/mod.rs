@@ -130,9 +130,10 @@ impl Client {
         frame::put(kind, body, &mut self.pending);
     }
 
-    pub fn subscribe(&mut self, event_type: &str, policy: SlowPolicy) -> i64 {
+    pub fn subscribe(&mut self, event_type: impl AsRef<[u8]>, policy: SlowPolicy) -> i64 {
         self.requests += 1;
-        let subscribe = Subscribe::new(self.requests, vec![Subscription::new(event_type.to_owned(), policy)]);
+        let subscribe =
+            Subscribe::new(self.requests, vec![Subscription::new(event_type.as_ref().to_vec(), policy)]);
         self.request(frame::SUBSCRIBE, &subscribe);
         self.requests
     }
@@ -144,10 +145,10 @@ impl Client {
     }
 
     /// False where the link's queue is full.
-    pub fn publish(&mut self, event_type: &str, payload: &[u8]) -> bool {
+    pub fn publish(&mut self, event_type: impl AsRef<[u8]>, payload: &[u8]) -> bool {
         let sequence = self.sequence + 1;
         let message = Message {
-            event_type: event_type.as_bytes(),
+            event_type: event_type.as_ref(),
             payload,
             publisher: self.instance,
             sequence,
@@ -257,6 +258,11 @@ fn new_link() -> Link {
     Link::new(config, 1 << 20)
 }
 
+/// Text as it is, other bytes so that they differ.
+fn shown(name: &[u8]) -> String {
+    std::str::from_utf8(name).map_or_else(|_| name.escape_ascii().to_string(), str::to_owned)
+}
+
 fn read_heard(kind: u8, body: &[u8]) -> Heard {
     use gossiperl_idl::generated::{Dropped, Keepalive, MemberEvent, MembersPage, Pause, Refusal, Resume};
     match kind {
@@ -277,18 +283,18 @@ fn read_heard(kind: u8, body: &[u8]) -> Heard {
             let refusal = decode_compact::<Refusal>(body).unwrap();
             Heard::Refusal { code: refusal.code, entity: refusal.entity }
         }
-        frame::PAUSE => Heard::Pause(decode_compact::<Pause>(body).unwrap().event_type),
-        frame::RESUME => Heard::Resume(decode_compact::<Resume>(body).unwrap().event_type),
+        frame::PAUSE => Heard::Pause(shown(&decode_compact::<Pause>(body).unwrap().event_type)),
+        frame::RESUME => Heard::Resume(shown(&decode_compact::<Resume>(body).unwrap().event_type)),
         frame::DROPPED => Heard::Dropped(decode_compact::<Dropped>(body).unwrap().count),
         frame::KEEPALIVE => Heard::Keepalive(decode_compact::<Keepalive>(body).unwrap().nonce),
         frame::GOODBYE => Heard::Goodbye,
         frame::MEMBER_EVENT => {
             let event = decode_compact::<MemberEvent>(body).unwrap();
-            Heard::Member(event.event, event.member.name)
+            Heard::Member(event.event, shown(&event.member.name))
         }
         frame::MEMBERS_PAGE => {
             let page = decode_compact::<MembersPage>(body).unwrap();
-            Heard::Members(page.members.into_iter().map(|member| member.name).collect())
+            Heard::Members(page.members.iter().map(|member| shown(&member.name)).collect())
         }
         other => panic!("unexpected frame {other}"),
     }
