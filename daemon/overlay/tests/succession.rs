@@ -257,6 +257,21 @@ fn a_client_that_is_away_is_waited_for_until_it_is_dropped() {
 }
 
 #[test]
+fn another_instance_under_the_same_salt_inherits_too() {
+    let mut host = with_stuck_subscriber(config(), &["n"]);
+    publish(&mut host, "n", 0..50);
+    host.clients[1].instance = 99;
+    host.clients[1].heard.clear();
+    host.clients[1].holds = false;
+    host.clients[1].hello();
+    host.settle();
+    assert_eq!(host.clients[1].heard, [Heard::Welcome { fresh: true }]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.run(SECOND);
+    assert_eq!(host.clients[1].numbers(), (0..50).collect::<Vec<_>>());
+}
+
+#[test]
 fn leaving_in_order_leaves_nothing_and_counts_what_was_not_delivered() {
     let mut host = with_stuck_subscriber(config(), &["n"]);
     publish(&mut host, "n", 0..10);
