@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod demo;
 mod hostile;
+mod legacy;
 mod messages;
 mod multicast;
 mod restart;
