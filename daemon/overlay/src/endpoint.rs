@@ -344,14 +344,16 @@ impl Endpoints {
         if endpoint.epoch != id.epoch {
             return;
         }
-        if !endpoint.queued && endpoint.wants_transmit(now) {
+        // One in line is settled again when its datagram is filled, and no timer of it is due before that.
+        if endpoint.queued {
+            return;
+        }
+        if endpoint.wants_transmit(now) {
             endpoint.queued = true;
             self.dirty.push_back(id);
+            return;
         }
-        // What is due already goes out with the datagram it is in line for; settling follows that too.
-        let queued = endpoint.queued;
-        let wanted =
-            endpoint.link.as_ref().and_then(|link| link.poll_timeout()).filter(|at| *at > now || !queued);
+        let wanted = endpoint.link.as_ref().and_then(|link| link.poll_timeout());
         // A timer that fires early finds nothing due and sets the next one: cheaper than moving it at each acknowledgement.
         let stands = match (endpoint.timer, wanted) {
             (Some(set), Some(wanted)) => set <= wanted,

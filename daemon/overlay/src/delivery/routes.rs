@@ -47,12 +47,24 @@ pub(crate) struct Routes {
     ids: HashMap<Box<[u8]>, TypeId>,
     routes: Vec<Route>,
     free: Vec<TypeId>,
+    /// The type asked for last: most messages come in rows of one.
+    last: Option<TypeId>,
 }
 
 impl Routes {
     /// The type, where it has subscribers.
     pub(crate) fn find(&self, event_type: &[u8]) -> Option<TypeId> {
         self.ids.get(event_type).copied()
+    }
+
+    /// As [`Routes::find`], for types that come in rows.
+    #[inline]
+    pub(crate) fn find_again(&mut self, event_type: &[u8]) -> Option<TypeId> {
+        let is_same =
+            |id: &TypeId| self.get(*id).is_some_and(|route| *route.name == *event_type && !route.is_empty());
+        let last = self.last.filter(is_same);
+        self.last = last.or_else(|| self.find(event_type));
+        self.last
     }
 
     /// Where messages of the type go.

@@ -59,7 +59,7 @@ impl Overlay {
         message: &Message<'_>,
         body: &[u8],
     ) -> Verdict {
-        let Some(event_type) = self.routes.find(message.event_type) else {
+        let Some(event_type) = self.routes.find_again(message.event_type) else {
             self.count_taken(source);
             self.stats.unheard += 1;
             return Verdict::Taken;
@@ -73,7 +73,7 @@ impl Overlay {
             }
             return Verdict::Hold;
         }
-        let shared = Bytes::copy_from_slice(body);
+        let shared = self.bodies.share(message.publisher, event_type, body);
         self.fan_out(now, event_type, source, message, &shared);
         self.forward(now, event_type, source, &shared);
         self.count_taken(source);

@@ -1,0 +1,166 @@
+//! Processes of a measurement: started, listened to, ended.
+//!
+//! A role says `ready …` when it is, begins when it reads a line, and tells its result as one line of JSON. It ends when its
+//! standard input does, so that nothing outlives this program.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::UdpSocket,
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
+use tempfile::TempDir;
+
+use crate::system;
+
+/// The overlay's key in all measurements.
+pub(crate) const KEY: &str = "a key for measuring only";
+
+/// This program in one of its roles.
+pub(crate) struct RoleProcess {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    /// What it said with `ready`.
+    pub(crate) said: String,
+}
+
+impl RoleProcess {
+    /// Starts the role and waits until it is ready.
+    pub(crate) fn start(role: &str, arguments: &[String]) -> anyhow::Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(role)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start the role {role}"))?;
+        let input = child.stdin.take();
+        let output = BufReader::new(child.stdout.take().context("piped")?);
+        let mut process = RoleProcess { child, input, output, said: String::new() };
+        let line = process.line()?;
+        let Some(said) = line.strip_prefix("ready") else { bail!("{role} said {line:?} instead of ready") };
+        process.said = said.trim().to_owned();
+        Ok(process)
+    }
+
+    /// Lets it begin.
+    pub(crate) fn begin(&mut self) -> anyhow::Result<()> {
+        Ok(self.input.as_mut().context("it still listens")?.write_all(b"begin\n")?)
+    }
+
+    /// Waits for its result.
+    pub(crate) fn result<T: DeserializeOwned>(&mut self) -> anyhow::Result<T> {
+        let line = self.line()?;
+        serde_json::from_str(&line).with_context(|| format!("no result: {line:?}"))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn line(&mut self) -> anyhow::Result<String> {
+        let mut line = String::new();
+        if self.output.read_line(&mut line)? == 0 {
+            bail!("a process of the measurement ended early");
+        }
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+impl Drop for RoleProcess {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// What a role does at its start: says that it is ready, and waits for the word to begin.
+pub(crate) fn ready(said: &str) -> anyhow::Result<()> {
+    println!("ready {said}");
+    if std::io::stdin().read_line(&mut String::new())? == 0 {
+        bail!("the measurement ended before it began");
+    }
+    Ok(())
+}
+
+/// What a role does at its end: stays until it is told to go.
+pub(crate) fn finish(result: &impl serde::Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string(result)?);
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
+}
+
+/// A gossiperld of its own folder and port.
+pub(crate) struct DaemonProcess {
+    child: Child,
+    log: Option<BufReader<ChildStderr>>,
+    pub(crate) port: u16,
+    _folder: TempDir,
+}
+
+impl DaemonProcess {
+    /// Starts one and waits until it serves.
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
+        let folder = tempfile::tempdir()?;
+        let config = folder.path().join("gossiperl.toml");
+        let text = format!(
+            "data_dir = {:?}\n[overlays.bench]\nip = \"127.0.0.1\"\nport = {port}\nmember_name = \"daemon\"\n\
+             symmetric_key = \"{KEY}\"\nsecret = \"{KEY}\"\nracks = {{ default = [] }}\n",
+            folder.path().join("data")
+        );
+        fs::write(&config, text)?;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gossiperld"))
+            .arg("--config")
+            .arg(&config)
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .context("cannot start gossiperld")?;
+        let log = child.stderr.take().map(BufReader::new);
+        let mut daemon = DaemonProcess { child, log, port, _folder: folder };
+        daemon.wait_until_started()?;
+        daemon.keep_reading();
+        Ok(daemon)
+    }
+
+    fn wait_until_started(&mut self) -> anyhow::Result<()> {
+        let mut log = String::new();
+        let output = self.log.as_mut().context("piped")?;
+        loop {
+            let before = log.len();
+            if output.read_line(&mut log)? == 0 {
+                bail!("gossiperld did not start:\n{log}");
+            }
+            if log[before..].contains("started") {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lets nothing of its log stand in its way.
+    fn keep_reading(&mut self) {
+        if let Some(mut log) = self.log.take() {
+            std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        }
+    }
+
+    pub(crate) fn cpu(&self) -> anyhow::Result<u64> {
+        system::cpu(self.child.id())
+    }
+
+    pub(crate) fn resident(&self) -> anyhow::Result<u64> {
+        system::resident(self.child.id())
+    }
+}
+
+impl Drop for DaemonProcess {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

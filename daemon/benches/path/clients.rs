@@ -1,0 +1,129 @@
+//! Publishing and subscribing processes: applications with `gossiperl-client`, on a runtime of one thread.
+
+use clap::Args;
+use gossiperl_client::{Client, Options, SlowPolicy, Subscription};
+
+use crate::{
+    children::{KEY, finish, ready},
+    load::{Load, Receipts, Received, mark},
+    system,
+};
+
+const EVENT_TYPE: &str = "measured";
+
+/// One publisher.
+#[derive(Args)]
+pub(crate) struct Publish {
+    #[arg(long)]
+    port: u16,
+    #[command(flatten)]
+    load: Load,
+}
+
+/// Any number of subscribers.
+#[derive(Args)]
+pub(crate) struct Subscribe {
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    clients: usize,
+    #[command(flatten)]
+    load: Load,
+}
+
+/// Clients that are there and do nothing.
+#[derive(Args)]
+pub(crate) struct Crowd {
+    #[arg(long)]
+    port: u16,
+    #[arg(long)]
+    clients: usize,
+}
+
+impl Publish {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        run(async {
+            let client = connect(self.port, "publisher").await?;
+            let publisher = client.publisher(EVENT_TYPE)?;
+            let mut payload = self.load.payload();
+            blocking(|| ready("")).await?;
+            let start = system::now();
+            let mut sent = 0;
+            while sent < self.load.messages {
+                let due = self.load.due(start);
+                for number in sent..due {
+                    mark(&mut payload, number);
+                    publisher.send(&payload).await?;
+                }
+                sent = due;
+                if self.load.rate > 0 {
+                    tokio::time::sleep(self.load.tick()).await;
+                }
+            }
+            publisher.flush().await?;
+            blocking(move || finish(&start)).await
+        })
+    }
+}
+
+impl Subscribe {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        run(async {
+            let mut subscriptions = Vec::new();
+            for number in 0..self.clients {
+                let client = connect(self.port, &format!("subscriber {number}")).await?;
+                subscriptions.push(client.subscribe([EVENT_TYPE], SlowPolicy::Wait).await?);
+            }
+            blocking(|| ready("")).await?;
+            let load = self.load;
+            let tasks: Vec<_> = subscriptions
+                .into_iter()
+                .map(|subscription| tokio::spawn(take_all(subscription, load)))
+                .collect();
+            let mut received = Vec::new();
+            for task in tasks {
+                received.push(task.await??);
+            }
+            blocking(move || finish(&received)).await
+        })
+    }
+}
+
+impl Crowd {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        run(async {
+            let mut clients = Vec::new();
+            for number in 0..self.clients {
+                clients.push(connect(self.port, &format!("client {number}")).await?);
+            }
+            blocking(|| ready("")).await?;
+            blocking(move || finish(&self.clients)).await
+        })
+    }
+}
+
+async fn take_all(mut subscription: Subscription, load: Load) -> anyhow::Result<Received> {
+    let mut receipts = Receipts::new()?;
+    while receipts.count() < load.messages {
+        let batch = subscription.next_batch(4_096).await;
+        anyhow::ensure!(!batch.is_empty(), "the subscription ended");
+        let now = system::now();
+        for delivery in &batch {
+            receipts.take(now, delivery.payload())?;
+        }
+    }
+    Ok(receipts.tell())
+}
+
+async fn connect(port: u16, name: &str) -> anyhow::Result<Client> {
+    Ok(Client::connect(Options::new(port, name, KEY)).await?)
+}
+
+/// Waits for standard input while the clients live on.
+async fn blocking(wait: impl FnOnce() -> anyhow::Result<()> + Send + 'static) -> anyhow::Result<()> {
+    tokio::task::spawn_blocking(wait).await?
+}
+
+fn run(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(main)
+}
