@@ -74,27 +74,25 @@ impl Driver {
         self.transmit();
     }
 
-    /// Reads what has come, within a bound, so that sending has its turn.
+    /// Reads one batch of what has come: more of them would use up the daemon's window before it hears of the first.
     fn receive(&mut self) -> bool {
-        let mut busy = false;
-        for _ in 0..READS_A_ROUND {
-            let now = self.now();
-            let (session, router) = (&mut self.session, &mut self.router);
-            let outcome = self.socket.receive(|datagram| {
-                session.handle_datagram(now, datagram, &mut |message| router.deliver(message));
-            });
-            match outcome {
-                Outcome::Done => busy = true,
-                Outcome::Blocked => break,
-                Outcome::Unreachable => self.session.handle_unreachable(now),
+        let now = self.now();
+        let (session, router) = (&mut self.session, &mut self.router);
+        let outcome = self.socket.receive(|datagram| {
+            session.handle_datagram(now, datagram, &mut |message| router.deliver(message));
+        });
+        match outcome {
+            Outcome::Done => {}
+            Outcome::Blocked => return false,
+            Outcome::Unreachable => {
+                self.session.handle_unreachable(now);
+                return false;
             }
         }
-        if busy {
-            for (event_type, count) in self.router.flush() {
-                self.tell_event(Event::Dropped { event_type, count });
-            }
+        for (event_type, count) in self.router.flush() {
+            self.tell_event(Event::Dropped { event_type, count });
         }
-        busy
+        true
     }
 
     /// Takes over what the application wants. Where there is nothing and `may_sleep`, the driver is to be woken from now on.
@@ -341,8 +339,7 @@ impl Drop for Driver {
     }
 }
 
-/// Batches read, and datagrams sent, before the other has its turn.
-const READS_A_ROUND: usize = 4;
+/// Datagrams sent before reading has its turn.
 const WRITES_A_ROUND: usize = 8;
 /// The timer is always set to something.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3_600);
