@@ -10,7 +10,9 @@ use clap::Parser;
 use crate::{
     cli,
     config::{self, Settings},
-    exit, logging, random,
+    exit,
+    logging::Log,
+    random,
 };
 
 pub use serve::{Service, serve};
@@ -49,7 +51,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 /// Serves until told to stop: the whole life of a `gossiperld` process after its command line.
 pub(crate) fn run_service(settings: &Settings) -> anyhow::Result<()> {
-    logging::start(&settings.log);
+    let log = Log::start(&settings.log);
     for note in &settings.notes {
         tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
     }
@@ -63,6 +65,9 @@ pub(crate) fn run_service(settings: &Settings) -> anyhow::Result<()> {
         .build()
         .context("cannot start threads")?;
     let served = runtime.block_on(serve(settings));
+    if log.lost() > 0 {
+        tracing::warn!(lines = log.lost(), "lines were left out of this log: nobody read those before them");
+    }
     // A name server that still does not answer is not waited for.
     runtime.shutdown_background();
     served
