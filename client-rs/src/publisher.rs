@@ -121,7 +121,7 @@ impl Publisher {
         self.check(payload)?;
         let shared = &self.handle.shared;
         match shared.try_accept(&self.event_type, payload)? {
-            Ok(index) => Ok(Receipt { handle: Arc::clone(&self.handle), index }),
+            Ok(accepted) => Ok(Receipt { handle: Arc::clone(&self.handle), index: accepted.index }),
             Err(full) => Err(PublishError::Busy {
                 event_type: self.event_type.clone(),
                 reason: match full {

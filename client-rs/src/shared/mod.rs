@@ -16,7 +16,7 @@ use tokio::sync::{Notify, broadcast, watch};
 
 pub(crate) use command::{Answer, Command, RequestSlots, Work};
 pub(crate) use inbox::{Inbox, Level};
-pub(crate) use outbox::{Chunk, Full, Outbox};
+pub(crate) use outbox::{Accepted, Chunk, Full, Outbox};
 
 use crate::{
     Event, Name, Protocol, Refusal,
@@ -94,7 +94,7 @@ impl Shared {
         &self,
         event_type: &[u8],
         payload: &[u8],
-    ) -> Result<Result<u64, Full>, PublishError> {
+    ) -> Result<Result<Accepted, Full>, PublishError> {
         let mut state = self.lock();
         if state.closed {
             return Err(PublishError::Closed);
@@ -106,11 +106,20 @@ impl Shared {
         Ok(accepted)
     }
 
-    /// Accepts a message for publishing as soon as there is room.
+    /// Accepts a message for publishing as soon as there is room; returns its index. Who publishes in a row gives the driver its
+    /// turn now and then: on a runtime of one thread nothing would be sent before the window is full.
     pub(crate) async fn accept(&self, event_type: &[u8], payload: &[u8]) -> Result<u64, PublishError> {
+        let accepted = self.accept_when_free(event_type, payload).await?;
+        if accepted.turn_over {
+            tokio::task::yield_now().await;
+        }
+        Ok(accepted.index)
+    }
+
+    async fn accept_when_free(&self, event_type: &[u8], payload: &[u8]) -> Result<Accepted, PublishError> {
         loop {
             let full = match self.try_accept(event_type, payload)? {
-                Ok(index) => return Ok(index),
+                Ok(accepted) => return Ok(accepted),
                 Err(full) => full,
             };
             let changed = match full {
@@ -122,7 +131,7 @@ impl Shared {
             changed.as_mut().enable();
             self.lock().outbox.crowded |= full == Full::Window;
             match self.try_accept(event_type, payload)? {
-                Ok(index) => return Ok(index),
+                Ok(accepted) => return Ok(accepted),
                 Err(same) if same == full => changed.await,
                 Err(_) => {}
             }

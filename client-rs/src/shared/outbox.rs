@@ -43,6 +43,15 @@ pub(crate) struct Chunk {
     pub(crate) ends: Vec<usize>,
 }
 
+/// A message that was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// Its place in the order of acknowledgement.
+    pub(crate) index: u64,
+    /// So much waits for the driver by now that it should have its turn.
+    pub(crate) turn_over: bool,
+}
+
 /// Why a message is not accepted now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Full {
@@ -66,9 +75,9 @@ impl Outbox {
         }
     }
 
-    /// Accepts a message of checked type and length; its index is its place in the order of acknowledgement.
+    /// Accepts a message of checked type and length.
     #[inline]
-    pub(crate) fn push(&mut self, event_type: &[u8], payload: &[u8]) -> Result<u64, Full> {
+    pub(crate) fn push(&mut self, event_type: &[u8], payload: &[u8]) -> Result<Accepted, Full> {
         if !self.paused.is_empty() && self.paused.contains(event_type) {
             return Err(Full::Paused);
         }
@@ -87,11 +96,13 @@ impl Outbox {
         {
             return Err(Full::Window);
         }
+        let before = self.chunk.bytes.len();
         message.write(&mut self.chunk.bytes);
         self.chunk.ends.push(self.chunk.bytes.len());
         self.bytes += length;
         self.accepted += 1;
-        Ok(self.accepted - 1)
+        let turn_over = before / TURN != self.chunk.bytes.len() / TURN;
+        Ok(Accepted { index: self.accepted - 1, turn_over })
     }
 
     /// Whether messages wait to be taken.
@@ -187,6 +198,8 @@ fn sequence_of(index: u64) -> i64 {
     index as i64 + 1
 }
 
+/// Bytes after which a publisher gives the driver its turn: two datagrams, so that one is sent while the other is filled.
+const TURN: usize = 120_000;
 /// Types of which it is remembered that they are paused.
 const PAUSED_KEPT: usize = 4_096;
 /// Failed messages remembered for those who published them, the newest ones.
@@ -205,8 +218,8 @@ mod tests {
     #[test]
     fn messages_are_taken_in_order_and_number_themselves() {
         let mut outbox = outbox(10, 1_000);
-        assert_eq!(outbox.push(b"a", b"one"), Ok(0));
-        assert_eq!(outbox.push(b"b", b"two"), Ok(1));
+        assert_eq!(outbox.push(b"a", b"one").map(|accepted| accepted.index), Ok(0));
+        assert_eq!(outbox.push(b"b", b"two").map(|accepted| accepted.index), Ok(1));
         let chunk = outbox.take(Chunk::default());
         let second = Message::read(&chunk.bytes[chunk.ends[0]..chunk.ends[1]]).unwrap();
         assert_eq!((second.event_type, second.payload), (&b"b"[..], &b"two"[..]));
@@ -232,9 +245,18 @@ mod tests {
         let mut outbox = outbox(10, 1_000);
         outbox.pause(Name::from("a"));
         assert_eq!(outbox.push(b"a", b""), Err(Full::Paused));
-        assert_eq!(outbox.push(b"b", b""), Ok(0));
+        assert!(outbox.push(b"b", b"").is_ok());
         outbox.resume(b"a");
-        assert_eq!(outbox.push(b"a", b""), Ok(1));
+        assert!(outbox.push(b"a", b"").is_ok());
+    }
+
+    #[test]
+    fn the_driver_has_its_turn_after_two_datagrams_and_again_after_two_more() {
+        let mut outbox = outbox(1_000, 1 << 20);
+        let turns = (0..100).filter(|_| outbox.push(b"a", &[0; 6_000]).unwrap().turn_over).count();
+        assert_eq!(turns, 5);
+        outbox.take(Chunk::default());
+        assert!(!outbox.push(b"a", &[0; 6_000]).unwrap().turn_over);
     }
 
     #[test]
