@@ -7,11 +7,13 @@ use std::{
 
 use quinn_udp::{RecvMeta, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
-use tokio::{io::Interest, net::UdpSocket};
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// A socket that sends to and hears of one address only.
 pub(super) struct Socket {
-    inner: UdpSocket,
+    /// Waited for as readable alone: the system calls it writable after each datagram that left, and hearing of that would
+    /// cost a call each time.
+    inner: AsyncFd<RawSocket>,
     state: UdpSocketState,
     /// One allocation, cut into [`BATCH`] buffers of [`BUFFER`] bytes.
     buffers: Vec<u8>,
@@ -43,8 +45,8 @@ impl Socket {
         raw.bind(&any.into())?;
         raw.connect(&address.into())?;
         let receive_buffer = raw.recv_buffer_size()?;
-        let inner = UdpSocket::from_std(raw.into())?;
-        let state = UdpSocketState::new(UdpSockRef::from(&inner))?;
+        let state = UdpSocketState::new(UdpSockRef::from(&raw))?;
+        let inner = wait_for(raw, Interest::READABLE)?;
         Ok(Socket { inner, state, buffers: vec![0; BATCH * BUFFER], receive_buffer })
     }
 
@@ -56,7 +58,8 @@ impl Socket {
 
     /// The port that the daemon sees.
     pub(super) fn local_port(&self) -> io::Result<u16> {
-        self.inner.local_addr().map(|address| address.port())
+        let address = self.inner.get_ref().local_addr()?.as_socket();
+        address.map(|address| address.port()).ok_or(io::ErrorKind::AddrNotAvailable.into())
     }
 
     /// Reads what is there, a batch at most, and hands over datagram by datagram.
@@ -65,9 +68,8 @@ impl Socket {
         let mut slices = self.buffers.chunks_exact_mut(BUFFER).map(IoSliceMut::new);
         let mut slices: [IoSliceMut<'_>; BATCH] =
             std::array::from_fn(|_| slices.next().unwrap_or_else(|| IoSliceMut::new(&mut [])));
-        let socket = UdpSockRef::from(&self.inner);
-        let received =
-            self.inner.try_io(Interest::READABLE, || self.state.recv(socket, &mut slices, &mut meta));
+        let receive = |socket: &RawSocket| self.state.recv(UdpSockRef::from(socket), &mut slices, &mut meta);
+        let received = self.inner.try_io(Interest::READABLE, receive);
         let count = match received {
             Ok(count) => count,
             Err(error) => return outcome(&error),
@@ -83,7 +85,7 @@ impl Socket {
 
     /// Sends one datagram. One that the system refuses for another reason than those of [`Outcome`] counts as lost on the way.
     pub(super) fn send(&self, datagram: &[u8]) -> Outcome {
-        match self.inner.try_send(datagram) {
+        match self.inner.get_ref().send(datagram) {
             Ok(_) => Outcome::Done,
             Err(error) => outcome(&error),
         }
@@ -91,10 +93,27 @@ impl Socket {
 
     /// Waits until there is something to read, or, where `sending`, room to send.
     pub(super) async fn ready(&self, sending: bool) {
-        let interest = if sending { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        // Rare enough for a second handle that is made anew each time.
+        let output =
+            if sending { self.inner.get_ref().try_clone() } else { Err(io::ErrorKind::Other.into()) };
+        let output = output.and_then(|socket| wait_for(socket, Interest::WRITABLE));
         // An error shows itself at the next attempt.
-        let _ = self.inner.ready(interest).await;
+        match output {
+            Ok(output) => tokio::select! {
+                _ = self.inner.readable() => {}
+                _ = output.writable() => {}
+            },
+            Err(_) => drop(self.inner.readable().await),
+        }
     }
+}
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; a socket keeps its one descriptor open, which is all that asks for"
+)]
+fn wait_for(socket: RawSocket, interest: Interest) -> io::Result<AsyncFd<RawSocket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 fn outcome(error: &io::Error) -> Outcome {

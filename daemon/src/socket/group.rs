@@ -15,8 +15,7 @@ use std::{
 };
 
 use nix::{errno::Errno, net::if_::if_nametoindex};
-use socket2::{SockRef, Socket};
-use tokio::net::UdpSocket;
+use socket2::Socket;
 
 use super::{AddressError, BufferSizes, Port, address::interfaces};
 use crate::config::Multicast;
@@ -55,8 +54,8 @@ impl Group {
             let text = format!("{bound} is of another IP version; write an ip of the group's");
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, text)));
         }
-        prepare_main(&main.io, &settings)
-            .and_then(|()| choose_interface(&main.io, address.ip(), interface))
+        prepare_main(main.io.get_ref(), &settings)
+            .and_then(|()| choose_interface(main.io.get_ref(), address.ip(), interface))
             .map_err(failed)?;
         let port = open(main, address, interface).map_err(failed)?;
         Ok(Group { port, address, interface })
@@ -72,10 +71,10 @@ impl Group {
         let (address, interface) = (self.address, self.interface);
         let failed = |error| AddressError::Group(address, interface, error);
         // The choice names an interface by number, and the same interface may have come back under another.
-        if let Err(error) = choose_interface(&main.io, address.ip(), interface) {
+        if let Err(error) = choose_interface(main.io.get_ref(), address.ip(), interface) {
             return Kept::Lost(failed(error));
         }
-        match join(&SockRef::from(&self.port.io), address.ip(), interface) {
+        match join(self.port.io.get_ref(), address.ip(), interface) {
             Err(error) if error.raw_os_error() == Some(Errno::EADDRINUSE as i32) => Kept::Still,
             Err(error) => Kept::Lost(failed(error)),
             // This socket still holds its place in the interface that has gone; a fresh one holds nothing.
@@ -93,7 +92,7 @@ impl Group {
 /// A socket bound to the group's address that has joined it.
 fn open(main: &Port, address: SocketAddr, interface: Option<IpAddr>) -> io::Result<Port> {
     let shared = main.address.ip().is_unspecified();
-    let own = SockRef::from(&main.io);
+    let own = main.io.get_ref();
     if shared {
         own.set_reuse_address(true)?;
     }
@@ -108,19 +107,18 @@ fn open(main: &Port, address: SocketAddr, interface: Option<IpAddr>) -> io::Resu
     opened.map(|(port, _)| port)
 }
 
-fn prepare_main(main: &UdpSocket, settings: &Multicast) -> io::Result<()> {
-    let socket = SockRef::from(main);
+fn prepare_main(main: &Socket, settings: &Multicast) -> io::Result<()> {
     // What comes for groups is the other socket's.
-    only_own_groups(&socket, settings.ip.is_ipv4())?;
+    only_own_groups(main, settings.ip.is_ipv4())?;
     match settings.ip {
         IpAddr::V4(_) => {
-            socket.set_multicast_ttl_v4(settings.ttl.into())?;
+            main.set_multicast_ttl_v4(settings.ttl.into())?;
             // Other daemons of this host are to hear us.
-            socket.set_multicast_loop_v4(true)
+            main.set_multicast_loop_v4(true)
         }
         IpAddr::V6(_) => {
-            socket.set_multicast_hops_v6(settings.ttl.into())?;
-            socket.set_multicast_loop_v6(true)
+            main.set_multicast_hops_v6(settings.ttl.into())?;
+            main.set_multicast_loop_v6(true)
         }
     }
 }
@@ -130,12 +128,11 @@ fn only_own_groups(socket: &Socket, v4: bool) -> io::Result<()> {
     if v4 { socket.set_multicast_all_v4(false) } else { socket.set_multicast_all_v6(false) }
 }
 
-fn choose_interface(main: &UdpSocket, group: IpAddr, interface: Option<IpAddr>) -> io::Result<()> {
-    let socket = SockRef::from(main);
+fn choose_interface(main: &Socket, group: IpAddr, interface: Option<IpAddr>) -> io::Result<()> {
     match (group, interface) {
         (_, None) => Ok(()),
-        (IpAddr::V4(_), Some(IpAddr::V4(address))) => socket.set_multicast_if_v4(&address),
-        (_, Some(address)) => socket.set_multicast_if_v6(index_of(address)?),
+        (IpAddr::V4(_), Some(IpAddr::V4(address))) => main.set_multicast_if_v4(&address),
+        (_, Some(address)) => main.set_multicast_if_v6(index_of(address)?),
     }
 }
 

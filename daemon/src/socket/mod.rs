@@ -41,10 +41,7 @@ use nix::{
 };
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{
-    io::{Interest, Ready},
-    net::UdpSocket,
-};
+use tokio::io::{Interest, Ready, unix::AsyncFd};
 
 pub use address::{AddressError, advertised, resolve};
 pub use group::Kept;
@@ -291,7 +288,9 @@ async fn group_ready(group: Option<&Group>) -> io::Result<Ready> {
 
 /// One bound socket.
 struct Port {
-    io: UdpSocket,
+    /// Waited for as readable alone: the system calls it writable after each datagram that left, and hearing of that would
+    /// cost a call each time.
+    io: AsyncFd<Socket>,
     state: UdpSocketState,
     address: SocketAddr,
 }
@@ -322,19 +321,25 @@ impl Port {
         socket.bind(&address.into())?;
         let state = UdpSocketState::new(UdpSockRef::from(&socket))?;
         state.enable_transport_errors(UdpSockRef::from(&socket))?;
-        let io = UdpSocket::from_std(socket.into())?;
-        let address = io.local_addr()?;
+        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let io = wait_for(socket, INPUT)?;
         Ok((Port { io, state, address }, sizes))
     }
 
     async fn ready(&self, blocked: Option<SocketAddr>) -> io::Result<Ready> {
-        let input = Interest::READABLE | Interest::ERROR;
-        let output = blocked == Some(self.address);
-        self.io.ready(if output { input | Interest::WRITABLE } else { input }).await
+        if blocked != Some(self.address) {
+            return Ok(self.io.ready(INPUT).await?.ready());
+        }
+        // Rare enough for a second handle that is made anew each time.
+        let output = wait_for(self.io.get_ref().try_clone()?, Interest::WRITABLE)?;
+        tokio::select! {
+            ready = self.io.ready(INPUT) => Ok(ready?.ready()),
+            ready = output.writable() => Ok(ready?.ready()),
+        }
     }
 
     fn receive(&self, buffers: &mut Buffers) -> io::Result<()> {
-        self.io.try_io(Interest::READABLE, || buffers.fill(&self.io, &self.state))
+        self.io.try_io(Interest::READABLE, |socket| buffers.fill(socket, &self.state))
     }
 
     fn send(&self, outgoing: Outgoing<'_>) -> io::Result<()> {
@@ -345,22 +350,24 @@ impl Port {
             segment_size: outgoing.segment_size,
             src_ip: None,
         };
-        let send = || self.state.try_send(UdpSockRef::from(&self.io), &transmit);
-        // At once, since tokio learns only in time that the socket is writable. When the buffer is full, once more
-        // through tokio, which then knows that it has to wait.
-        match send() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.io.try_io(Interest::WRITABLE, send)
-            }
-            result => result,
-        }
+        self.state.try_send(UdpSockRef::from(self.io.get_ref()), &transmit)
     }
 
     /// The next message of the error queue; `WouldBlock` when it is empty, which tokio then knows.
     fn next_error(&self) -> io::Result<Returned> {
-        let next = || next_error(&self.io);
-        next().or_else(|_| self.io.try_io(Interest::ERROR, next))
+        next_error(self.io.get_ref()).or_else(|_| self.io.try_io(Interest::ERROR, next_error))
     }
+}
+
+/// What a socket is waited for: datagrams, and word of those that came back.
+const INPUT: Interest = Interest::READABLE.add(Interest::ERROR);
+
+#[expect(
+    deprecated,
+    reason = "its successor is unsafe; a socket keeps its one descriptor open, which is all that asks for"
+)]
+fn wait_for(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
+    AsyncFd::with_interest(socket, interest)
 }
 
 /// Asks for the sizes, beyond the system's limit where we may, and says what was given.
@@ -390,7 +397,7 @@ impl Returned {
 }
 
 /// The next message of the socket's error queue; `WouldBlock` when it is empty.
-fn next_error(socket: &UdpSocket) -> io::Result<Returned> {
+fn next_error(socket: &Socket) -> io::Result<Returned> {
     let mut byte = [0; 1];
     let mut slices = [IoSliceMut::new(&mut byte)];
     let mut control = [0; 512];

@@ -6,7 +6,7 @@ use std::{
 };
 
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSockRef, UdpSocketState};
-use tokio::net::UdpSocket;
+use socket2::Socket;
 
 /// The system joins equal datagrams of one sender up to the largest UDP payload.
 const BUFFER_SIZE: usize = 65_536;
@@ -26,7 +26,7 @@ impl Buffers {
     }
 
     /// Receives without waiting.
-    pub(super) fn fill(&mut self, socket: &UdpSocket, state: &UdpSocketState) -> io::Result<()> {
+    pub(super) fn fill(&mut self, socket: &Socket, state: &UdpSocketState) -> io::Result<()> {
         self.filled = 0;
         let mut chunks = self.bytes.chunks_exact_mut(BUFFER_SIZE);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
