@@ -11,6 +11,7 @@ mod start;
 use std::{
     pin::Pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -64,8 +65,7 @@ impl Driver {
                 break;
             }
             if busy {
-                // Others have their turn between two rounds.
-                tokio::task::yield_now().await;
+                others_first().await;
             } else {
                 self.sleep(timer.as_mut()).await;
             }
@@ -337,6 +337,20 @@ impl Drop for Driver {
             }
         }
     }
+}
+
+/// Lets the other tasks that are ready have their turn. tokio's `yield_now` also asks the system what else there is,
+/// which a round does itself.
+async fn others_first() {
+    let mut waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Datagrams sent before reading has its turn.

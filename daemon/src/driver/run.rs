@@ -119,7 +119,12 @@ impl Driver {
             let next = self.waiting.take();
             let next = next.or_else(|| self.overlay.poll_transmit(self.clock.now(), &mut self.out));
             match next {
-                Some(next) if self.train.takes(&next, most) => self.train.couple(next, &mut self.out),
+                Some(next) if self.train.takes(&next, most) => {
+                    self.train.couple(next, &mut self.out);
+                    if self.train.is_complete() && !self.flush() {
+                        return true;
+                    }
+                }
                 next => {
                     self.waiting = next;
                     // When the system's buffer is full we are woken in time; meanwhile datagrams are received.

@@ -2,7 +2,7 @@
 //!
 //! The overlay hands out one datagram at a time. Between hosts they are small and come in rows; a call for each would
 //! cost more than sealing it does. Nothing waits here for company: a train leaves when the next datagram does not fit
-//! it, or when there is none.
+//! it, or when there is none; on loopback, where one datagram holds whatever there is, at once.
 
 use std::net::SocketAddr;
 
@@ -27,6 +27,11 @@ impl Train {
     /// Where it goes; `None` while it is empty.
     pub(super) fn destination(&self) -> Option<SocketAddr> {
         self.destination
+    }
+
+    /// Whether nothing should be waited for that could be coupled: to a loopback address datagrams hold whatever there is.
+    pub(super) fn is_complete(&self) -> bool {
+        self.destination.is_some_and(|to| to.ip().is_loopback())
     }
 
     /// Whether this datagram can be coupled, where `most` go into one call. An empty train takes any.
@@ -96,6 +101,17 @@ mod tests {
         assert!(!train.takes(&next(1, 2), 64), "nothing follows a shorter one");
         train.clear();
         assert_eq!((train.outgoing(), train.destination()), (None, None));
+    }
+
+    #[test]
+    fn on_loopback_nothing_is_waited_for() {
+        let mut train = Train::default();
+        assert!(!train.is_complete());
+        train.couple(next(1, 3), &mut vec![0; 3]);
+        assert!(train.is_complete());
+        train.clear();
+        train.couple(Transmit { destination: ([10, 0, 0, 1], 1).into(), len: 3 }, &mut vec![0; 3]);
+        assert!(!train.is_complete());
     }
 
     #[test]
