@@ -1,7 +1,10 @@
 //! Publishing and subscribing processes: applications with `gossiperl-client`, on a runtime of one thread.
 
+use std::{sync::Arc, time::Duration};
+
 use clap::Args;
 use gossiperl_client::{Client, Options, SlowPolicy, Subscription};
+use tokio::sync::Notify;
 
 use crate::{
     children::{KEY, finish, ready},
@@ -42,12 +45,13 @@ pub(crate) struct Crowd {
 
 impl Publish {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        run(async {
+        run(async move {
             let client = connect(self.port, "publisher").await?;
             let publisher = client.publisher(EVENT_TYPE)?;
             let mut payload = self.load.payload();
             blocking(|| ready("")).await?;
             let start = system::now();
+            let ticks = (self.load.rate > 0).then(|| ticks(self.load.tick()));
             let mut sent = 0;
             while sent < self.load.messages {
                 let due = self.load.due(start);
@@ -56,8 +60,8 @@ impl Publish {
                     publisher.send(&payload).await?;
                 }
                 sent = due;
-                if self.load.rate > 0 {
-                    tokio::time::sleep(self.load.tick()).await;
+                if let Some(ticks) = &ticks {
+                    ticks.notified().await;
                 }
             }
             publisher.flush().await?;
@@ -68,7 +72,7 @@ impl Publish {
 
 impl Subscribe {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        run(async {
+        run(async move {
             let mut subscriptions = Vec::new();
             for number in 0..self.clients {
                 let client = connect(self.port, &format!("subscriber {number}")).await?;
@@ -91,7 +95,7 @@ impl Subscribe {
 
 impl Crowd {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        run(async {
+        run(async move {
             let mut clients = Vec::new();
             for number in 0..self.clients {
                 clients.push(connect(self.port, &format!("client {number}")).await?);
@@ -115,6 +119,19 @@ async fn take_all(mut subscription: Subscription, load: Load) -> anyhow::Result<
     Ok(receipts.tell())
 }
 
+/// A clock with shorter ticks than the runtime's, which are of a millisecond. It stops when it is dropped.
+fn ticks(every: Duration) -> Arc<Notify> {
+    let ticks = Arc::new(Notify::new());
+    let ticking = Arc::downgrade(&ticks);
+    std::thread::spawn(move || {
+        while let Some(ticks) = ticking.upgrade() {
+            ticks.notify_one();
+            std::thread::sleep(every);
+        }
+    });
+    ticks
+}
+
 async fn connect(port: u16, name: &str) -> anyhow::Result<Client> {
     Ok(Client::connect(Options::new(port, name, KEY)).await?)
 }
@@ -124,6 +141,8 @@ async fn blocking(wait: impl FnOnce() -> anyhow::Result<()> + Send + 'static) ->
     tokio::task::spawn_blocking(wait).await?
 }
 
-fn run(main: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(main)
+/// In a task, as in most applications: the runtime wakes the future that it was started with in a costlier way.
+fn run(main: impl Future<Output = anyhow::Result<()>> + Send + 'static) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async { tokio::spawn(main).await? })
 }

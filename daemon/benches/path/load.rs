@@ -15,8 +15,8 @@ const MARK: usize = 16;
 /// Latencies above a minute count as one, nanoseconds.
 const LONGEST: u64 = 60_000_000_000;
 
-/// Pauses of a rate. What is due in between goes out together.
-const TICK: Duration = Duration::from_millis(1);
+/// Pauses of a rate, at least. What is due in between goes out together.
+const TICK: Duration = Duration::from_micros(100);
 
 /// One publisher's load.
 #[derive(Args, Clone, Copy)]
@@ -60,7 +60,7 @@ impl Load {
 
     /// How long to pause at a rate.
     pub(crate) fn tick(&self) -> Duration {
-        TICK
+        Duration::from_nanos(1_000_000_000_u64.checked_div(self.rate).unwrap_or(0)).max(TICK)
     }
 }
 
