@@ -1,11 +1,17 @@
 //! gossiperld as a process: starts, serves, stops in order.
 
-use std::{fs, net::UdpSocket, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    net::UdpSocket,
+    os::unix::fs::PermissionsExt,
+    process::{Child, Command, Stdio},
+};
 
+use gossiperl_client::{Client, Options};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Daemon, KEY, Table, free_port, write_config};
+use crate::support::{Daemon, GOSSIPERLD, KEY, Table, free_port, write_config};
 
 /// A configuration with one overlay for each address, all on one free port.
 fn configuration(addresses: &[&str], more: &str) -> (TempDir, u16) {
@@ -88,4 +94,32 @@ fn sighup_does_not_end_it() {
     daemon.wait_for("SIGHUP: reloading is not supported yet");
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.code(), 0);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let (folder, port) = configuration(&["127.0.0.37"], "[log]\nlevel = \"trace\"");
+    let mut command = Command::new(GOSSIPERLD);
+    command.arg("--config").arg(folder.path().join("gossiperl.toml")).stderr(Stdio::piped());
+    let mut daemon = Unread(command.spawn().expect("started"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let address = "127.0.0.37".parse().expect("an address");
+        // Each comes and goes with lines of some 100 bytes; a pipe holds 65,536.
+        for number in 0..600 {
+            let options = Options::new(port, format!("client {number}"), KEY).address(address);
+            Client::connect(options).await.expect("connected").close().await;
+        }
+    });
+    assert!(daemon.0.try_wait().expect("waited").is_none(), "it still runs");
+}
+
+/// Killed when dropped.
+struct Unread(Child);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
