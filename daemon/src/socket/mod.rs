@@ -1,4 +1,4 @@
-//! The UDP sockets of one overlay: batched receive and send, and word of closed ports.
+//! The UDP sockets of one overlay: batched receive and send, and word of closed ports (`returned`).
 //!
 //! # Which addresses are bound
 //!
@@ -18,27 +18,15 @@
 //! - With a multicast group: the first socket is for daemons, and asks the group; a second one on 127.0.0.1, at the
 //!   clients' own port, serves the clients; a third one listens to the group (`group`). No loopback address is bound for
 //!   daemons then, so that the rule above holds: what goes to loopback goes to clients.
-//!
-//! # Closed ports
-//!
-//! `IP_RECVERR` makes the system tell which destination refused a datagram. Such an ICMP message is not authenticated,
-//! therefore only those about loopback destinations, sent from loopback, are reported: nobody else can forge them.
 
 mod address;
 mod group;
 mod receive;
+mod returned;
 
-use std::{
-    collections::VecDeque,
-    io::{self, IoSliceMut},
-    net::{Ipv4Addr, SocketAddr},
-    os::fd::AsRawFd,
-};
+use std::{collections::VecDeque, io, net::SocketAddr};
 
-use nix::{
-    libc,
-    sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt},
-};
+use nix::sys::socket::{setsockopt, sockopt};
 use quinn_udp::{UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::{Interest, Ready, unix::AsyncFd};
@@ -48,6 +36,7 @@ pub use group::Kept;
 pub use receive::Buffers;
 
 use group::Group;
+use returned::{Returned, next_error};
 
 use crate::config::{Multicast, bound_addresses};
 
@@ -380,53 +369,4 @@ fn set_buffer_sizes(socket: &Socket, wanted: BufferSizes) -> io::Result<BufferSi
     }
     // Linux reports twice what was set (socket(7)): half of it is for its own bookkeeping.
     Ok(BufferSizes { receive: socket.recv_buffer_size()? / 2, send: socket.send_buffer_size()? / 2 })
-}
-
-/// What the system says about a datagram of ours.
-struct Returned {
-    destination: Option<SocketAddr>,
-    refused: bool,
-    told_by_loopback: bool,
-}
-
-impl Returned {
-    /// The destination, where it is certain that nobody listens there.
-    fn trusted_refusal(&self) -> Option<SocketAddr> {
-        self.destination.filter(|to| self.refused && self.told_by_loopback && to.ip().is_loopback())
-    }
-}
-
-/// The next message of the socket's error queue; `WouldBlock` when it is empty.
-fn next_error(socket: &Socket) -> io::Result<Returned> {
-    let mut byte = [0; 1];
-    let mut slices = [IoSliceMut::new(&mut byte)];
-    let mut control = [0; 512];
-    let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-    let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags)?;
-    // With an error message, the "sender" is where our datagram was to go.
-    let destination = message.address.as_ref().and_then(socket_address);
-    let mut returned = Returned { destination, refused: false, told_by_loopback: false };
-    for control in message.cmsgs()? {
-        let (error, teller) = match control {
-            ControlMessageOwned::Ipv4RecvErr(error, teller) => (
-                error,
-                teller
-                    .is_some_and(|teller| Ipv4Addr::from(teller.sin_addr.s_addr.to_ne_bytes()).is_loopback()),
-            ),
-            ControlMessageOwned::Ipv6RecvErr(error, teller) => (
-                error,
-                teller.is_some_and(|teller| std::net::Ipv6Addr::from(teller.sin6_addr.s6_addr).is_loopback()),
-            ),
-            _ => continue,
-        };
-        let from_icmp = [libc::SO_EE_ORIGIN_ICMP, libc::SO_EE_ORIGIN_ICMP6].contains(&error.ee_origin);
-        returned.refused = from_icmp && i32::try_from(error.ee_errno) == Ok(libc::ECONNREFUSED);
-        returned.told_by_loopback = teller;
-    }
-    Ok(returned)
-}
-
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| SocketAddr::new(v4.ip().into(), v4.port()));
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddr::new(v6.ip().into(), v6.port())))
 }
