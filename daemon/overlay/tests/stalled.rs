@@ -6,7 +6,10 @@ use common::{
     Heard,
     host::{Host, SECOND, config},
 };
-use gossiperl_idl::generated::SlowPolicy;
+use gossiperl_idl::{
+    frame,
+    generated::{SlowPolicy, Unsubscribe},
+};
 use gossiperl_overlay::Event;
 
 #[test]
@@ -30,4 +33,48 @@ fn one_that_had_nothing_to_take_before_keeps_its_five_seconds() {
     assert!(!stalled, "it took nothing for three seconds, not for five");
     assert!(!host.clients[1].heard.iter().any(|heard| matches!(heard, Heard::Dropped(_))));
     assert_eq!(host.clients[1].numbers(), (0..500).collect::<Vec<_>>());
+}
+
+/// A subscriber that lives, and whose queue is full of messages that it does not take.
+fn with_full_queue() -> Host {
+    let mut config = config();
+    config.limits.queue_cost = 200_000;
+    config.quarantine_after = 3_600 * SECOND;
+    let mut host = Host::connected(config, &["publisher", "subscriber"]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.run(SECOND);
+    host.clients[1].holds = true;
+    host
+}
+
+#[test]
+fn one_that_takes_a_little_and_then_nothing_again_is_let_go_of_again() {
+    let mut host = with_full_queue();
+    // A small one first, so that taking it makes no room for a large one.
+    host.clients[0].publish("n", b"small");
+    for _ in 0..10 {
+        host.clients[0].publish("n", &[7; 60_000]);
+    }
+    host.run(10 * SECOND);
+    assert_eq!(host.clients[0].link.queued_frames(), 0, "nobody waits for one that takes nothing");
+    host.clients[1].takes = 1;
+    host.clients[1].link.release(host.now);
+    host.run(SECOND);
+    assert_eq!(host.clients[1].messages().count(), 1);
+    host.clients[0].publish("n", &[8; 60_000]);
+    host.run(10 * SECOND);
+    assert_eq!(host.clients[0].link.queued_frames(), 0, "nor for one that took something once");
+}
+
+#[test]
+fn one_that_unsubscribes_holds_nobody_back_whatever_it_leaves_in_its_queue() {
+    let mut host = with_full_queue();
+    for _ in 0..10 {
+        host.clients[0].publish("n", &[7; 60_000]);
+    }
+    host.run(SECOND);
+    assert!(host.clients[0].link.queued_frames() > 0, "held back");
+    host.clients[1].request(frame::UNSUBSCRIBE, &Unsubscribe::new(9, vec![b"n".to_vec()]));
+    host.run(2 * SECOND);
+    assert_eq!(host.clients[0].link.queued_frames(), 0);
 }

@@ -77,7 +77,6 @@ impl Overlay {
                     self.remove_subscription(now, &name, client, &event_type);
                 }
                 Effect::Shrank { client } => {
-                    self.legacy_stalled.remove(&client);
                     let level = self.legacy_level(client);
                     self.relieve(now, Cause::Legacy(client), level);
                 }

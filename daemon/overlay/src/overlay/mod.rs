@@ -77,8 +77,6 @@ pub struct Overlay {
     clients: Registry,
     /// Sessions of protocol 1.
     legacy: Legacy,
-    /// Clients of protocol 1 for which nobody is held back any more.
-    legacy_stalled: BTreeSet<ClientId>,
     /// Under which publisher, and up to which sequence, we published for clients of protocol 1.
     legacy_publisher: i64,
     legacy_sequence: i64,
@@ -158,7 +156,6 @@ impl Overlay {
             session_of: BTreeMap::new(),
             clients,
             legacy,
-            legacy_stalled: BTreeSet::new(),
             legacy_publisher: (rng.next_u64() >> 1).max(1).cast_signed(),
             legacy_sequence: 0,
             envelope: Vec::new(),
@@ -331,9 +328,11 @@ impl Overlay {
                 }
             }
             self.legacy.client_changed(now, notice.client, notice.view.state);
+            if notice.view.state != crate::State::Reachable {
+                self.relieve(now, Cause::Legacy(notice.client), publish::Level::Empty);
+            }
             if gone {
                 self.legacy.forget(notice.client);
-                self.legacy_stalled.remove(&notice.client);
                 self.follow_legacy(now, Some(&notice.name));
                 self.forget_client(now, notice.client);
             }

@@ -67,10 +67,13 @@ impl Overlay {
         self.prepare_links(now, event_type, source);
         if let Some(full) = self.full_queue(event_type, source, body.len()) {
             self.stats.held_back += 1;
+            // Not every full queue has paused the type: one that was let go of fills without, and a single large message may fill one.
+            self.pressure.pause(event_type, full);
             if let Some(publisher) = source.endpoint() {
                 self.held.entry(full).or_default().insert(publisher);
                 self.tell_paused(event_type, publisher);
             }
+            self.watch_stalled(now);
             return Verdict::Hold;
         }
         let shared = self.bodies.share(message.publisher, event_type, body);
@@ -196,7 +199,7 @@ impl Overlay {
                 }
                 let (cost, frames) = self.legacy.queued(local.client);
                 let filling = Level::of_queue(cost, frames, &self.config.limits) == Level::More;
-                if filling && !self.legacy_stalled.contains(&local.client) {
+                if filling && self.legacy.holds_back(local.client) {
                     self.pressure.pause(event_type, Cause::Legacy(local.client));
                 }
                 continue;
@@ -306,7 +309,6 @@ impl Overlay {
                 continue;
             }
             if self.legacy.set_stalled(client) {
-                self.legacy_stalled.insert(client);
                 let client = self.clients.name(client).map(lossy).unwrap_or_default();
                 self.push_event(Event::Stalled { client });
             }

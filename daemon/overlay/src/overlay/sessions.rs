@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     clients::{ClientId, Protocol},
-    delivery::Local,
+    delivery::{Cause, Local},
     endpoint::{Endpoint, EndpointId, Session},
     event::{Change, View},
     overlay::members_of,
@@ -309,7 +309,7 @@ impl Overlay {
         }
     }
 
-    /// Takes the subscription out of the routes and the shared state.
+    /// Takes the subscription out of the routes and the shared state. Nobody is held back on its account any more.
     pub(super) fn remove_subscription(
         &mut self,
         now: Time,
@@ -317,11 +317,14 @@ impl Overlay {
         client: ClientId,
         event_type: &[u8],
     ) {
-        if let Some(id) = self.routes.unsubscribe(event_type, client)
-            && self.routes.is_unused(id)
-        {
-            let resumed = self.pressure.close(id);
+        let session = self.session_of.get(&client);
+        let cause = session.map_or(Cause::Legacy(client), |session| Cause::Queue(*session));
+        if let Some(id) = self.routes.unsubscribe(event_type, client) {
+            let unused = self.routes.is_unused(id);
+            let resumed =
+                if unused { self.pressure.close(id) } else { self.pressure.relieve_type(id, cause) };
             self.resume(now, resumed.into_iter().collect());
+            self.release_held(now, cause);
         }
         self.state.delete(now, &subscription_key(event_type, name));
     }

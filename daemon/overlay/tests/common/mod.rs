@@ -60,6 +60,8 @@ pub struct Client {
     pub heard: Vec<Heard>,
     /// Takes no messages while set.
     pub holds: bool,
+    /// So many messages more it takes in spite of that.
+    pub takes: u32,
     pub link: Link,
     receiver: u64,
     sealer: Sealer,
@@ -84,6 +86,7 @@ impl Client {
             salt,
             heard: Vec::new(),
             holds: false,
+            takes: 0,
             link: new_link(),
             receiver: 0,
             sealer: Sealer::new(&KeyRing::new(OverlayKey::new(KEY)), Role::ClientToDaemon, salt, &secret),
@@ -230,10 +233,11 @@ impl Client {
                     self.heard.push(Heard::Welcome { fresh });
                 }
                 64.. => {
-                    let (heard, holds) = (&mut self.heard, self.holds);
+                    let (heard, holds, takes) = (&mut self.heard, self.holds, &mut self.takes);
                     let mut sink = |kind: u8, body: &[u8]| {
                         if holds && kind == frame::MESSAGE {
-                            return Verdict::Hold;
+                            let Some(left) = takes.checked_sub(1) else { return Verdict::Hold };
+                            *takes = left;
                         }
                         heard.push(read_heard(kind, body));
                         Verdict::Taken

@@ -37,6 +37,11 @@ impl Legacy {
             .is_none_or(|held| !held.holds_back() || held.queue.has_room(length, &self.rules))
     }
 
+    /// Whether publishers wait for the client where its queue fills: not while it is away, or takes nothing.
+    pub(crate) fn holds_back(&self, client: ClientId) -> bool {
+        self.subscribers.get(&client).is_some_and(Subscriber::holds_back)
+    }
+
     /// Queues a message, whose bytes are the whole of `body`, for a subscriber. False: it was full, nothing has changed. A client
     /// that is not here, or for which the message is too large, counts as served.
     pub(crate) fn deliver(
