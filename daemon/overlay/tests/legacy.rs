@@ -9,7 +9,10 @@ use std::{
     time::Duration,
 };
 
-use common::{Client, Heard, KEY};
+use common::{
+    Client, Heard, KEY,
+    network::{Network, SECOND, seed},
+};
 use gossiperl_idl::{
     Salt, code,
     codec::{decode_binary, encode_binary},
@@ -205,6 +208,55 @@ fn an_exit_ends_the_membership_and_its_subscriptions() {
         .filter_map(|event| if let Event::Member(change, _) = event { Some(change) } else { None })
         .collect();
     assert_eq!(changes, [Change::In, Change::Out]);
+}
+
+/// The old daemon's defect: what a client had subscribed to stayed for ever, and messages crossed the network for nobody.
+#[test]
+fn an_exit_ends_its_subscriptions_at_other_daemons_too() {
+    let mut network = Network::new(2, 0.0, seed());
+    network.run(5 * SECOND);
+    let mut host = Host::new(|_| {});
+    std::mem::swap(&mut host.overlay, &mut network.machines[1].overlay);
+    host.now = network.now;
+    host.digest("old", 30_001);
+    host.subscribe("old", 30_001, "news");
+    std::mem::swap(&mut host.overlay, &mut network.machines[1].overlay);
+    network.run(5 * SECOND);
+    assert_eq!(network.machines[0].overlay.load().remote_subscriptions, 1);
+    std::mem::swap(&mut host.overlay, &mut network.machines[1].overlay);
+    host.now = network.now;
+    let exit = DigestExit::new("old".to_owned(), 1_000, "old-secret".to_owned());
+    host.send(30_001, "digestExit", &binary(&exit), "e-3");
+    std::mem::swap(&mut host.overlay, &mut network.machines[1].overlay);
+    network.run(5 * SECOND);
+    assert_eq!(network.machines[0].overlay.load().remote_subscriptions, 0);
+}
+
+/// One that is away is served from its queue; nobody is told to wait for it.
+#[test]
+fn a_subscriber_that_is_away_pauses_nobody() {
+    let mut host = Host::new(|config| config.limits.queue_frames = 100);
+    host.digest("old", 30_001);
+    host.subscribe("old", 30_001, "news");
+    host.overlay.handle_unreachable(host.now, local(30_001));
+    let mut new = Client::new("new", 1);
+    new.hello();
+    for number in 0..300u32 {
+        if number >= 10 {
+            assert!(new.publish("news", &number.to_be_bytes()));
+        }
+        while let Some(mut datagram) = new.transmit(host.now) {
+            host.overlay.handle_datagram(host.now, new.address, &mut datagram);
+        }
+        let mut out = Vec::new();
+        while let Some(transmit) = host.overlay.poll_transmit(host.now, &mut out) {
+            if transmit.destination == new.address {
+                new.handle(host.now, &mut out);
+            }
+        }
+    }
+    assert_eq!(new.heard, [Heard::Welcome { fresh: true }]);
+    assert_eq!(host.overlay.stats().published, 290);
 }
 
 #[test]

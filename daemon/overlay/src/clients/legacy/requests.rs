@@ -280,8 +280,8 @@ impl Legacy {
             self.stats.unauthenticated += 1;
             return;
         };
+        // What it had here ends with the registry's notice, which still knows its name.
         registry.leave(client);
-        self.forget(client);
     }
 
     fn handle_message(
