@@ -456,3 +456,25 @@ fn a_subscription_that_other_daemons_could_not_learn_of_is_refused() {
     let refused: usize = host.clients.iter().map(|client| answers(client, code::STATE_FULL)).sum();
     assert_eq!((done + refused, refused), (17 * 4, 4));
 }
+
+/// Going through what a session leaves behind takes its time: a datagram of a thousand hellos must not buy that a thousand times.
+#[test]
+fn one_datagram_opens_one_session_at_most() {
+    let mut host = Host::connected(config(), &["a"]);
+    for instance in [71, 72, 73] {
+        host.clients[0].instance = instance;
+        host.clients[0].hello();
+    }
+    host.settle();
+    let from_first =
+        host.clients[0].heard.iter().filter(|heard| matches!(heard, Heard::Welcome { .. })).count();
+    assert_eq!(from_first, 1);
+    host.clients[0].instance = 71;
+    host.clients[0].hello();
+    host.settle();
+    assert_eq!(
+        host.clients[0].heard.last(),
+        Some(&Heard::Welcome { fresh: false }),
+        "the first of them counted"
+    );
+}

@@ -113,7 +113,13 @@ impl Overlay {
                     // It may end this session, and then the link is wanted whole.
                     self.return_link(id, &mut link);
                     let sound = self.handle_hello(now, from, header, body);
-                    link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
+                    let Some(endpoint) = self.endpoints.get_mut(id) else {
+                        // Another session is there now. What stands behind the hello is for neither; a hello that replaces that one in
+                        // turn least of all, since what a session leaves behind is gone through whole.
+                        self.stats.malformed += u64::from(!sound);
+                        return;
+                    };
+                    link = endpoint.link.take();
                     sound
                 }
                 (frame::KEEPALIVE, _) => self.handle_keepalive(id, body),

@@ -392,13 +392,14 @@ impl Overlay {
     }
 
     fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
-        let views: Vec<(Box<[u8]>, View)> = self.named_views().collect();
-        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
+        let Some(endpoint) = self.endpoints.get(id) else { return };
         if endpoint.replies.iter().any(|(kind, _)| *kind == frame::MEMBERS_PAGE) {
             // Pages are large: one table at a time waits for a client.
             self.reply(id, request.request, code::ANSWERING, "");
             return;
         }
+        let views: Vec<(Box<[u8]>, View)> = self.named_views().collect();
+        let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         if let Some(session) = endpoint.session.as_deref_mut() {
             session.watches = request.watch;
         }
