@@ -10,7 +10,10 @@ use clap::{Args, Subcommand};
 use gossiperl_client::{Client, SlowPolicy};
 use hdrhistogram::Histogram;
 
-use super::{Connection, output, session};
+use super::{
+    Connection, output,
+    session::{self, Interruption},
+};
 
 /// Bytes of the clock at the start of a payload.
 const STAMP: usize = 8;
@@ -56,22 +59,19 @@ enum Side {
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        session::run(async {
-            match self.side {
-                Side::Pub { event_type, messages, size, rate, connection } => {
-                    let client = connection.connect().await?;
-                    let result = publish(&client, &event_type, messages, size as usize, rate).await;
-                    client.close().await;
-                    result
-                }
-                Side::Sub { event_type, messages, connection } => {
-                    let client = connection.connect().await?;
-                    let result = subscribe(&client, &event_type, messages).await;
-                    client.close().await;
-                    result
-                }
+        let interruption = Interruption::Fails("nothing was measured");
+        match self.side {
+            Side::Pub { event_type, messages, size, rate, connection } => {
+                session::with_client(&connection, interruption, async |client| {
+                    publish(client, &event_type, messages, size as usize, rate).await
+                })
             }
-        })
+            Side::Sub { event_type, messages, connection } => {
+                session::with_client(&connection, interruption, async |client| {
+                    subscribe(client, &event_type, messages).await
+                })
+            }
+        }
     }
 }
 

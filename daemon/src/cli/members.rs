@@ -4,7 +4,10 @@ use clap::Args;
 use gossiperl_client::{Client, Member, MemberKind, MemberState};
 use serde_json::{Value, json};
 
-use super::{Connection, output, session};
+use super::{
+    Connection, output,
+    session::{self, Interruption},
+};
 
 /// Options of `members`.
 #[derive(Debug, Args)]
@@ -21,12 +24,11 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        session::run(async {
-            let client = self.connection.connect().await?;
-            let result = self.show(&client).await;
-            client.close().await;
-            result
-        })
+        let interruption = match self.watch {
+            true => Interruption::Ends,
+            false => Interruption::Fails("the members were not shown"),
+        };
+        session::with_client(&self.connection, interruption, async |client| self.show(client).await)
     }
 
     async fn show(&self, client: &Client) -> anyhow::Result<()> {

@@ -1,19 +1,18 @@
 //! `gossiperl publish` and `gossiperl subscribe`.
 
-use std::{
-    io::Read,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io::Read, path::PathBuf, time::Duration};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use gossiperl_client::{Client, Delivery, Event, MAX_PAYLOAD, MessageId, SlowPolicy};
+use gossiperl_client::{Client, Delivery, Event, MAX_PAYLOAD, MessageId, Publisher, SlowPolicy};
 use gossiperl_idl::custom::{CustomDigest, Value};
 use serde_json::json;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use super::{Connection, output, session};
+use super::{
+    Connection, output,
+    session::{self, Interruption},
+};
 
 /// Options of `publish`.
 #[derive(Debug, Args)]
@@ -42,25 +41,37 @@ pub(crate) struct Publish {
 
 impl Publish {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        session::run(async {
-            let client = self.connection.connect().await?;
-            let result = self.publish(&client).await;
-            client.close().await;
-            result
+        // Before signals are listened to, so that Ctrl-C ends the reading.
+        let payload = if self.lines { None } else { Some(self.payload()?) };
+        let interruption =
+            Interruption::Fails("what the daemon has not acknowledged may not have been published");
+        session::with_client(&self.connection, interruption, async |client| {
+            let publisher = client.publisher(self.event_type.as_str())?;
+            match payload {
+                Some(payload) => self.in_time(publisher.publish(payload)).await,
+                None => self.publish_lines(&publisher).await,
+            }
         })
     }
 
-    async fn publish(&self, client: &Client) -> anyhow::Result<()> {
-        let publisher = client.publisher(self.event_type.as_str())?;
-        if !self.lines {
-            let payload = self.payload()?;
-            return self.in_time(publisher.publish(payload)).await;
-        }
-        let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        while let Some(line) = lines.next_line().await.context("standard input is no text")? {
-            self.in_time(publisher.send(line)).await?;
-        }
-        self.in_time(publisher.flush()).await
+    async fn publish_lines(&self, publisher: &Publisher) -> anyhow::Result<()> {
+        let mut input = BufReader::new(tokio::io::stdin());
+        let mut sent = 0_u64;
+        let failed = loop {
+            match next_line(&mut input).await {
+                Ok(None) => return self.in_time(publisher.flush()).await,
+                Ok(Some(line)) => match self.in_time(publisher.send(line)).await {
+                    Ok(()) => sent += 1,
+                    Err(error) => break error,
+                },
+                Err(error) => break error,
+            }
+        };
+        let before = match self.in_time(publisher.flush()).await {
+            Ok(()) => format!("the {sent} before it are published, none behind it"),
+            Err(_) => format!("not all of the {sent} before it are published, none behind it"),
+        };
+        Err(failed.context(format!("line {} of standard input; {before}", sent + 1)))
     }
 
     fn payload(&self) -> anyhow::Result<Vec<u8>> {
@@ -77,8 +88,12 @@ impl Publish {
         }
         match (&self.payload, &self.file) {
             (Some(payload), _) => Ok(payload.clone().into_bytes()),
-            (None, Some(file)) => read(file),
-            (None, None) => at_most_a_payload(std::io::stdin().lock()).context("cannot read standard input"),
+            (None, Some(file)) => {
+                let name = file.display().to_string();
+                let opened = File::open(file).with_context(|| format!("cannot read {name}"))?;
+                at_most_a_payload(&name, opened)
+            }
+            (None, None) => at_most_a_payload("standard input", std::io::stdin().lock()),
         }
     }
 
@@ -121,12 +136,11 @@ pub(crate) struct Subscribe {
 
 impl Subscribe {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        session::run(async {
-            let client = self.connection.connect().await?;
-            let result = self.subscribe(&client).await;
-            client.close().await;
-            result
-        })
+        let interruption = match self.count {
+            None => Interruption::Ends,
+            Some(_) => Interruption::Fails("fewer messages than --count have come"),
+        };
+        session::with_client(&self.connection, interruption, async |client| self.subscribe(client).await)
     }
 
     async fn subscribe(&self, client: &Client) -> anyhow::Result<()> {
@@ -229,19 +243,42 @@ fn show(value: &Value) -> String {
 
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds.ok_or_else(|| "seconds are a number such as 2 or 0.5".to_owned())
+    let seconds = seconds.filter(|seconds| !seconds.is_zero());
+    seconds.ok_or_else(|| "seconds are a number above 0, such as 2 or 0.5".to_owned())
 }
 
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let read = std::fs::File::open(file).map_err(anyhow::Error::from).and_then(at_most_a_payload);
-    read.with_context(|| format!("cannot read {}", file.display()))
+fn too_large(what: &str) -> String {
+    format!(
+        "{what} has more than {MAX_PAYLOAD} bytes, the most a message carries; split it, or pass a reference"
+    )
 }
 
-/// One byte more than fits is enough for the refusal.
-fn at_most_a_payload(input: impl Read) -> anyhow::Result<Vec<u8>> {
+/// All of `input`, called `name` in errors; refused when no message carries it.
+fn at_most_a_payload(name: &str, input: impl Read) -> anyhow::Result<Vec<u8>> {
     let mut payload = Vec::new();
-    input.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut payload)?;
+    let read = input.take(MAX_PAYLOAD as u64 + 1).read_to_end(&mut payload);
+    read.with_context(|| format!("cannot read {name}"))?;
+    if payload.len() > MAX_PAYLOAD {
+        bail!(too_large(name));
+    }
     Ok(payload)
+}
+
+/// The next line without its end; `None` behind the last.
+async fn next_line(input: &mut (impl AsyncBufRead + Unpin)) -> anyhow::Result<Option<Vec<u8>>> {
+    // Room for a line end of two bytes.
+    let most = MAX_PAYLOAD + 2;
+    let mut line = Vec::new();
+    if input.take(most as u64).read_until(b'\n', &mut line).await.context("cannot be read")? == 0 {
+        return Ok(None);
+    }
+    let whole = line.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let length = whole.map_or(line.len(), <[u8]>::len);
+    if length > MAX_PAYLOAD {
+        bail!(too_large("it"));
+    }
+    line.truncate(length);
+    Ok(Some(line))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -13,7 +13,11 @@ use clap::Args;
 use gossiperl_client::{Client, MemberKind, MemberState, SlowPolicy};
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, output, publish::seconds, session};
+use super::{
+    Connection, output,
+    publish::seconds,
+    session::{self, Interruption},
+};
 
 const TYPE: &str = "gossiperl.reach";
 
@@ -53,12 +57,11 @@ struct Tally {
 
 impl Reach {
     pub(crate) fn run(self) -> anyhow::Result<()> {
-        session::run(async {
-            let client = self.connection.connect().await?;
-            let result = if self.answer { answer(&client).await } else { self.ask(&client).await };
-            client.close().await;
-            result
-        })
+        if self.answer {
+            return session::with_client(&self.connection, Interruption::Ends, answer);
+        }
+        let interruption = Interruption::Fails("not all messages were sent and answered");
+        session::with_client(&self.connection, interruption, async |client| self.ask(client).await)
     }
 
     async fn ask(&self, client: &Client) -> anyhow::Result<()> {

@@ -1,9 +1,10 @@
 //! A command's time with the daemon: connect, work, say goodbye, also when interrupted.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use gossiperl_client::{Client, Options, Protocol};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Connection;
 
@@ -37,19 +38,91 @@ pub(crate) async fn answered<T>(answer: impl Future<Output = T>) -> anyhow::Resu
     answered.with_context(|| format!("the daemon has not answered within {PATIENCE:?}: is it still running?"))
 }
 
-/// Runs `work` to its end, or until Ctrl-C or SIGTERM, which end a command as well as anything.
-pub(crate) fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+/// What an interruption (Ctrl-C, SIGTERM) is to a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Interruption {
+    /// Its way to end.
+    Ends,
+    /// A failure, since something is left undone; with what to say about it.
+    Fails(&'static str),
+}
+
+impl Interruption {
+    fn result(self) -> anyhow::Result<()> {
+        match self {
+            Interruption::Ends => Ok(()),
+            Interruption::Fails(left) => Err(anyhow!("interrupted: {left}")),
+        }
+    }
+}
+
+/// Connects, runs `work` to its end or until it is interrupted, and in either case waits until what it published is
+/// acknowledged and says goodbye to the daemon. A second interruption ends without.
+pub(crate) fn with_client(
+    connection: &Connection,
+    interruption: Interruption,
+    work: impl AsyncFnOnce(&Client) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    block_on(async |signals| {
+        let client = tokio::select! {
+            client = connection.connect() => client?,
+            () = signals.next() => return interruption.result(),
+        };
+        let result = tokio::select! {
+            result = work(&client) => result,
+            () = signals.next() => interruption.result(),
+        };
+        tokio::select! {
+            () = client.close() => {}
+            () = signals.next() => {}
+        }
+        result
+    })
+}
+
+/// Runs `work` to its end or until it is interrupted.
+pub(crate) fn run(
+    interruption: Interruption,
+    work: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    block_on(async |signals| {
+        tokio::select! {
+            result = work => result,
+            () = signals.next() => interruption.result(),
+        }
+    })
+}
+
+fn block_on(work: impl AsyncFnOnce(&mut Signals) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.context("cannot start threads")?;
     let result = runtime.block_on(async {
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-        tokio::select! {
-            result = work => result,
-            _ = tokio::signal::ctrl_c() => Ok(()),
-            _ = terminate.recv() => Ok(()),
-        }
+        let mut signals = Signals::new().context("cannot listen to signals")?;
+        work(&mut signals).await
     });
-    // Clients dropped say goodbye from tasks of their own.
-    runtime.shutdown_timeout(Duration::from_millis(500));
+    // A thread that still reads standard input is not waited for.
+    runtime.shutdown_background();
     result
+}
+
+/// The signals that interrupt a command, listened to from here on.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }

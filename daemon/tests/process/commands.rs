@@ -46,6 +46,27 @@ fn what_is_published_is_printed_by_subscribers() {
 }
 
 #[test]
+fn lines_are_any_bytes_and_one_that_is_too_long_is_named_after_those_before_it() {
+    let daemon = Daemon::alone("127.0.0.64");
+    let reader = subscriber(&daemon, &["news", "--count", "4"]);
+    let mut publish = daemon.command(&["publish", "news", "--lines"]);
+    let mut publish = publish.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    let longest = "x".repeat(60_000);
+    let lines = [b"a\xff\r\n\n", longest.as_bytes(), b"\r\nb\ny", longest.as_bytes(), b"\nnever\n"].concat();
+    publish.stdin.take().expect("piped").write_all(&lines).expect("written");
+    let (code, _, errors) = ended(publish.wait_with_output().expect("ended"));
+    assert_eq!(code, 1);
+    assert!(
+        errors.contains(
+            "line 5 of standard input; the 4 before it are published, none behind it: it has more than 60000"
+        ),
+        "{errors}"
+    );
+    let (_, told, _) = reader.ended();
+    assert_eq!(told, format!("news  0x61ff\nnews  \nnews  {longest}\nnews  b\n"));
+}
+
+#[test]
 fn a_payload_that_no_message_carries_is_refused_with_the_limit() {
     let daemon = Daemon::alone("127.0.0.53");
     let file = daemon.config().with_file_name("large");

@@ -8,6 +8,7 @@ mod cli;
 mod commands;
 mod demo;
 mod hostile;
+mod interrupted;
 mod legacy;
 mod messages;
 mod multicast;

@@ -13,7 +13,11 @@ use std::{
 use anyhow::{Context, bail};
 use gossiperl_client::{Client, MemberChange, MemberKind, MemberState, SlowPolicy, Subscription};
 
-use super::{members::state, output, session};
+use super::{
+    members::state,
+    output,
+    session::{self, Interruption},
+};
 use host::{Host, Network};
 
 pub(super) use host::stop_with_parent;
@@ -27,7 +31,7 @@ const DETECTION: Duration = Duration::from_secs(60);
 
 /// Runs the demonstration; an error where anything was not as it should be.
 pub(crate) fn run() -> anyhow::Result<()> {
-    session::run(demonstrate())
+    session::run(Interruption::Fails("the daemons are stopped"), demonstrate())
 }
 
 async fn demonstrate() -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Longer than anything waited for takes on a machine that is up.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The lines of a process's output.
 #[derive(Clone, Default)]

@@ -21,7 +21,7 @@ pub(crate) use hosts::Hosts;
 pub(crate) use log::Log;
 pub(crate) use place::{Place, apart, on_loopback};
 pub(crate) use printer::{FIRST, Printer};
-pub(crate) use program::{GOSSIPERL, GOSSIPERLD, Running, ended, run, signal};
+pub(crate) use program::{GOSSIPERL, GOSSIPERLD, Running, ended, run, signal, within_patience};
 pub(crate) use relay::Relay;
 
 /// Waits for something that takes much less than a minute on a machine that is up.

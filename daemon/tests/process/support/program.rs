@@ -1,13 +1,16 @@
 //! The two programs, and how they end.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::{
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
 
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
 
-use super::Log;
+use super::{Log, log::PATIENCE};
 
 pub(crate) const GOSSIPERL: &str = env!("CARGO_BIN_EXE_gossiperl");
 pub(crate) const GOSSIPERLD: &str = env!("CARGO_BIN_EXE_gossiperld");
@@ -38,11 +41,17 @@ pub(crate) struct Running {
 
 impl Running {
     /// Starts it, and waits for a line on its standard error that has these words.
-    pub(crate) fn start(mut command: Command, words: &str) -> Self {
+    pub(crate) fn start(command: Command, words: &str) -> Self {
+        let running = Running::spawn(command);
+        running.errors.wait_for(&[words]);
+        running
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
         let out = Log::of(child.stdout.take().expect("piped"));
         let errors = Log::of(child.stderr.take().expect("piped"));
-        errors.wait_for(&[words]);
         Running { child, out, errors }
     }
 
@@ -52,7 +61,7 @@ impl Running {
 
     /// Waits for its end: exit code, standard output, standard error.
     pub(crate) fn ended(mut self) -> (i32, String, String) {
-        let status = self.child.wait().expect("ended");
+        let status = within_patience("a command's end", || self.child.try_wait().expect("a child"));
         (status.code().expect("no signal"), self.out.all(), self.errors.all())
     }
 }
@@ -68,4 +77,16 @@ impl Drop for Running {
 pub(crate) fn signal(child: &Child, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a pid"));
     kill(pid, signal).expect("sent");
+}
+
+/// Waits until `look` finds something.
+pub(crate) fn within_patience<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{what} has not come");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
