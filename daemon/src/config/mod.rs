@@ -3,6 +3,8 @@
 //! `gossiperl check`, `gossiperld --check` and the start of the daemon share this reading, so what the check accepts
 //! the daemon accepts. What can only be known on the host (does the address exist, is the port free) is found at start.
 
+mod file;
+mod log;
 mod multicast;
 mod overlay;
 mod preset;
@@ -12,13 +14,14 @@ mod seed;
 mod template;
 
 use std::{
-    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use toml::de::{DeTable, DeValue};
 
+pub use file::LoadError;
+pub use log::{LogFormat, LogSettings};
 pub use multicast::Multicast;
 pub use overlay::{Bind, OverlaySettings};
 pub use preset::Preset;
@@ -27,12 +30,10 @@ pub use seed::Seed;
 pub use template::template;
 
 use problem::Report;
-use reader::{Table, choice, needed, qualified, text};
+use reader::{Table, needed, qualified, text};
 
 /// Where state is kept unless the configuration says otherwise.
 const DEFAULT_DATA_DIR: &str = "/var/lib/gossiperl";
-/// A configuration is a few kilobytes; anything this large is another file.
-const LONGEST_FILE: u64 = 4 << 20;
 /// Longest name of an overlay: it is also a folder's name.
 const LONGEST_NAME: usize = 64;
 
@@ -49,68 +50,12 @@ pub struct Settings {
     pub notes: Vec<Problem>,
 }
 
-/// Logging, `[log]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// A level, or tracing's filter directives (`info,gossiperl_daemon::driver=debug`).
-    pub level: String,
-    /// Text for people, JSON for machines.
-    pub format: LogFormat,
-}
-
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One line of text an event.
-    #[default]
-    Text,
-    /// One JSON object an event.
-    Json,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        LogSettings { level: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-/// Why a configuration could not be had.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The file could not be read.
-    Unreadable(PathBuf, io::Error),
-    /// It was read and refused.
-    Refused(ConfigError),
-}
-
-impl std::fmt::Display for LoadError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LoadError::Unreadable(file, error) => write!(
-                formatter,
-                "cannot read the configuration {}: {error}. `gossiperld --print-config > {0}` makes one",
-                file.display()
-            ),
-            LoadError::Refused(error) => error.fmt(formatter),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
-
 impl Settings {
     /// Reads and validates a file.
     pub fn load(file: &Path) -> Result<Settings, LoadError> {
-        let unreadable = |error| LoadError::Unreadable(file.to_owned(), error);
-        let length = std::fs::metadata(file).map_err(unreadable)?.len();
-        if length > LONGEST_FILE {
-            let text =
-                format!("{length} bytes are too many for a configuration ({LONGEST_FILE} are allowed)");
-            return Err(unreadable(io::Error::new(io::ErrorKind::InvalidData, text)));
-        }
-        let text = zeroize::Zeroizing::new(std::fs::read_to_string(file).map_err(unreadable)?);
+        let text = file::read(file)?;
         let mut settings = Settings::parse(&text, file).map_err(LoadError::Refused)?;
-        settings.notes.extend(readable_by_others(file));
+        settings.notes.extend(file::readable_by_others(file));
         Ok(settings)
     }
 
@@ -148,7 +93,7 @@ impl Settings {
 fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
     let mut top = Table::new(report, document, "", 0..0);
     let data_dir = top.optional("data_dir", text(4_096)).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
-    let log = read_log(&mut top);
+    let log = log::read(&mut top);
     let mut overlays = Vec::new();
     match top.raw("overlays").map(|value| (value, value.get_ref().as_table())) {
         None => top.note("overlays", "no overlay: write a table [overlays.NAME] for each"),
@@ -185,30 +130,6 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
     }
     let overlays = overlays.into_iter().map(|(_, overlay)| overlay).collect();
     Some(Settings { data_dir: data_dir.into(), log, overlays, notes: Vec::new() })
-}
-
-fn read_log(top: &mut Table<'_, '_>) -> LogSettings {
-    let mut log = LogSettings::default();
-    let Some(value) = top.raw("log") else { return log };
-    let Some(written) = value.get_ref().as_table() else {
-        top.wrong("log", needed(value.get_ref(), "a table { level, format }"));
-        return log;
-    };
-    let mut table = Table::new(top.report, written, "log", value.span());
-    let level = table.optional("level", |value| {
-        let level = text(1_024)(value)?;
-        match level.parse::<tracing_subscriber::filter::Targets>() {
-            Ok(_) => Ok(level),
-            Err(error) => Err(format!(
-                "{level:?} is not allowed ({error}); allowed are off, error, warn, info, debug, trace, or a list such as \"info,gossiperl_daemon=debug\""
-            )),
-        }
-    });
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    log.format = table.optional("format", choice(&formats)).unwrap_or_default();
-    log.level = level.unwrap_or(log.level);
-    table.finish();
-    log
 }
 
 /// An overlay's name names a folder too.
@@ -251,12 +172,4 @@ pub(crate) fn bound_addresses(address: SocketAddr, multicast: Option<Multicast>)
         true => vec![address],
         false => vec![address, SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port())],
     }
-}
-
-/// A note where users other than the owner can read the file's secrets.
-fn readable_by_others(file: &Path) -> Option<Problem> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = std::fs::metadata(file).ok()?.permissions().mode();
-    let text = format!("everyone on this host can read its keys and secrets; `chmod 600 {}`", file.display());
-    (mode & 0o004 != 0).then(|| Problem { line: 1, property: String::new(), text })
 }

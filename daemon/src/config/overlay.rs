@@ -18,7 +18,9 @@ use super::{
     multicast::{self, Multicast},
     preset::{Preset, paced},
     problem::Report,
-    reader::{self, Table, boolean, choice, integer, ip, needed, qualified, seconds, secret, text},
+    reader::{
+        self, Table, boolean, choice, integer, ip, needed, qualified, seconds, secret, text, visible_name,
+    },
     seed::Seed,
 };
 
@@ -152,9 +154,9 @@ pub(super) fn read(
     if ip_hint.is_some_and(|ip| ip.is_unspecified() || ip.is_multicast()) {
         table.wrong("ip_hint", "must be an address that other hosts can send to");
     }
-    let rack_name = table.optional("rack_name", text(255)).unwrap_or(defaults.rack_name);
+    let rack_name = table.optional("rack_name", visible_name).unwrap_or(defaults.rack_name);
     let racks = read_racks(&mut table, &rack_name);
-    let member_name = table.optional("member_name", text(255));
+    let member_name = table.optional("member_name", visible_name);
     let symmetric_keys = read_keys(&mut table);
     let secret = table.optional("secret", secret).unwrap_or(defaults.secret);
     let client_secrets = read_client_secrets(&mut table);

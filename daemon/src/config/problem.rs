@@ -5,6 +5,9 @@
 
 use std::{fmt, ops::Range, path::PathBuf};
 
+/// Problems shown at most: nobody reads more in one go, and what is no configuration at all has one on every line.
+const MOST_SHOWN: usize = 100;
+
 /// One thing wrong with (or worth saying about) a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -27,8 +30,11 @@ pub struct ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in &self.problems {
+        for problem in self.problems.iter().take(MOST_SHOWN) {
             writeln!(formatter, "{}:{problem}", self.file.display())?;
+        }
+        if let Some(more) = self.problems.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+            writeln!(formatter, "{more} more are not shown")?;
         }
         let (count, s) = (self.problems.len(), if self.problems.len() == 1 { "" } else { "s" });
         write!(

@@ -180,6 +180,15 @@ pub(super) fn text(longest: usize) -> impl Fn(&DeValue<'_>) -> Result<String, St
     }
 }
 
+/// A name of 1 to 255 bytes: it is shown in logs and tables, so it has no control characters.
+pub(super) fn visible_name(value: &DeValue<'_>) -> Result<String, String> {
+    let name = text(255)(value)?;
+    match name.contains(char::is_control) {
+        true => Err(format!("{name:?} has control characters; none are allowed in a name")),
+        false => Ok(name),
+    }
+}
+
 /// A string never shown in an error.
 pub(super) fn secret(value: &DeValue<'_>) -> Result<Zeroizing<Vec<u8>>, String> {
     let text = value.as_str().ok_or_else(|| needed(value, "a string"))?;
@@ -197,7 +206,7 @@ pub(super) fn integer(least: u64, most: u64) -> impl Fn(&DeValue<'_>) -> Result<
         let DeValue::Integer(integer) = value else { return Err(needed(value, allowed)) };
         let read = u64::from_str_radix(integer.as_str(), integer.radix()).ok();
         read.filter(|read| (least..=most).contains(read))
-            .ok_or_else(|| format!("{integer} is not allowed; {allowed} is"))
+            .ok_or_else(|| format!("{integer} is not allowed; allowed is {allowed}"))
     }
 }
 
@@ -220,7 +229,7 @@ pub(super) fn seconds(
         match number {
             Some(number) if (least..=LONGEST).contains(&number) => Ok(Duration::from_secs_f64(number)),
             Some(0.0) if zero.is_some() => Ok(Duration::ZERO),
-            _ => Err(format!("{shown} is not allowed; {allowed} are")),
+            _ => Err(format!("{shown} is not allowed; allowed are {allowed}")),
         }
     }
 }
@@ -229,7 +238,7 @@ pub(super) fn seconds(
 pub(super) fn ip(value: &DeValue<'_>) -> Result<IpAddr, String> {
     let allowed = "an IP address such as \"192.0.2.10\" or \"2001:db8::10\"";
     let text = value.as_str().ok_or_else(|| needed(value, allowed))?;
-    text.parse().map_err(|_| format!("{text:?} is not allowed; {allowed} is"))
+    text.parse().map_err(|_| format!("{text:?} is not allowed; allowed is {allowed}"))
 }
 
 /// One of a few words.

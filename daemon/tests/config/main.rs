@@ -2,11 +2,13 @@
 
 #![allow(clippy::panic, clippy::expect_used, reason = "a test stops at what it did not expect")]
 
+mod files;
+mod log;
 mod multicast;
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
-use gossiperl_daemon::config::{Bind, LoadError, LogFormat, Preset, Seed, Settings, template};
+use gossiperl_daemon::config::{Bind, LogFormat, Preset, Seed, Settings, template};
 
 const KEY: &str = "a key of this test, long enough";
 
@@ -209,6 +211,7 @@ fn wrong_values_are_refused_with_what_is_allowed() {
         ("rack_name = \"other\"", "rack_name", &["no seeds for our rack", "racks has default"]),
         ("rack_name = \"\"", "rack_name", &["empty", "1 to 255"]),
         ("member_name = \"\"", "member_name", &["1 to 255 bytes"]),
+        ("member_name = \"a\\u001b[2J\"", "member_name", &["control characters"]),
         ("secret = \"\"", "secret", &["empty"]),
         ("secret = 5", "secret", &["a string"]),
         ("symmetric_keys = \"x\"", "symmetric_keys", &["a list"]),
@@ -242,8 +245,6 @@ fn wrong_values_are_refused_with_what_is_allowed() {
     for (line, property, words) in wrong {
         refused(&overlay(line), 6, &format!("overlays.main.{property}"), words);
     }
-    refused(&overlay("[log]\nlevel = \"loud=very\""), 7, "log.level", &["info"]);
-    refused(&overlay("[log]\nformat = \"xml\""), 7, "log.format", &["\"text\", \"json\""]);
     refused("data_dir = 5\noverlays = {}", 1, "data_dir", &["a string"]);
     refused("overlays = 5", 1, "overlays", &["[overlays.NAME]"]);
     refused("[overlays]\nmain = 5", 2, "overlays.main", &["a table"]);
@@ -345,26 +346,6 @@ fn weak_keys_and_useless_properties_are_noted_not_refused() {
     let noted: Vec<&str> = notes.iter().map(|note| note.property.as_str()).collect();
     let expected = ["symmetric_key", "racks", "drop_stale_subscriptions_after"];
     assert_eq!(noted, expected.map(|property| format!("overlays.main.{property}")));
-}
-
-#[test]
-fn a_file_that_everyone_reads_is_noted() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("gossiperl.toml");
-    std::fs::write(&file, overlay("")).expect("written");
-    for (mode, noted) in [(0o600, false), (0o640, false), (0o644, true)] {
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).expect("set");
-        let notes = Settings::load(&file).expect("accepted").notes;
-        assert_eq!(notes.iter().any(|note| note.text.contains("chmod 600")), noted, "{mode:o}");
-    }
-}
-
-#[test]
-fn a_missing_file_says_how_to_make_one() {
-    let error = Settings::load(Path::new("/nonexistent/gossiperl.toml")).err().expect("an error");
-    assert!(matches!(error, LoadError::Unreadable(..)));
-    assert!(error.to_string().contains("--print-config"), "{error}");
 }
 
 #[test]
