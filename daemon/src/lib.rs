@@ -6,6 +6,7 @@ pub mod driver;
 pub mod exit;
 pub mod logging;
 pub mod lookup;
+mod printable;
 pub mod random;
 pub mod service;
 pub mod socket;

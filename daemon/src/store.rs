@@ -41,7 +41,7 @@ impl fmt::Display for StoreError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
-            "cannot keep state in {}: {}. Give its owner write access, or set data_dir to another folder",
+            "cannot keep state in {}: {}. Give the user who runs gossiperld write access there, or set data_dir to another folder",
             self.path.display(),
             self.error
         )

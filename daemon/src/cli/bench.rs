@@ -14,6 +14,7 @@ use super::{
     Connection, output,
     session::{self, Interruption},
 };
+use crate::printable::Printable;
 
 /// Bytes of the clock at the start of a payload.
 const STAMP: usize = 8;
@@ -104,7 +105,7 @@ async fn publish(
 
 async fn subscribe(client: &Client, event_type: &str, messages: u64) -> anyhow::Result<()> {
     let mut subscription = session::answered(client.subscribe([event_type], SlowPolicy::Wait)).await??;
-    eprintln!("waiting for {messages} messages of {event_type}");
+    output::note(format_args!("waiting for {messages} messages of {}", Printable(event_type)));
     let mut latencies = Histogram::<u64>::new(3)?;
     let (mut count, mut bytes, mut ahead) = (0, 0, 0_u64);
     let mut start = None;
@@ -145,9 +146,9 @@ async fn subscribe(client: &Client, event_type: &str, messages: u64) -> anyhow::
         output::duration(Duration::from_micros(latencies.max()))
     ))?;
     if ahead > 0 {
-        eprintln!(
+        output::note(format_args!(
             "{ahead} messages seem to come from the future: the publisher's clock is ahead of this host's"
-        );
+        ));
     }
     match count < messages {
         true => {
@@ -158,7 +159,10 @@ async fn subscribe(client: &Client, event_type: &str, messages: u64) -> anyhow::
 }
 
 fn tell_rate(what: &str, messages: u64, bytes: u64, took: Duration) -> anyhow::Result<()> {
-    let seconds = took.as_secs_f64().max(1e-9);
+    if took.is_zero() {
+        return Ok(output::line(format_args!("{messages} messages {what} at once: too few for a rate"))?);
+    }
+    let seconds = took.as_secs_f64();
     let (rate, volume) = (messages as f64 / seconds, bytes as f64 / seconds / 1e6);
     Ok(output::line(format_args!(
         "{messages} messages {what} in {}: {rate:.0} messages/s, {volume:.1} MB/s",

@@ -1,6 +1,8 @@
 //! How a command reaches the host's daemon: options common to all that talk to it.
 
 use std::{
+    fs::File,
+    io::Read,
     net::{IpAddr, Ipv4Addr},
     path::{Path, PathBuf},
 };
@@ -18,6 +20,9 @@ use crate::{
 const KEY_VARIABLE: &str = "GOSSIPERL_KEY";
 /// Where the secret comes from when no file is named.
 const SECRET_VARIABLE: &str = "GOSSIPERL_SECRET";
+
+/// The longest key of a configuration, and a line end.
+const LONGEST_SECRET_FILE: usize = 4_098;
 
 /// Either --config (and --overlay), from which port and key are read, or --port and the key from a file or the environment.
 #[derive(Clone, Debug, Default, Args)]
@@ -125,8 +130,13 @@ impl Connection {
 
 /// A file's bytes without the line end that editors add.
 fn read_secret(file: &Path) -> anyhow::Result<Zeroizing<Vec<u8>>> {
-    let read = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let mut bytes = Zeroizing::new(read);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST_SECRET_FILE + 1));
+    let read =
+        File::open(file).and_then(|file| file.take(LONGEST_SECRET_FILE as u64 + 1).read_to_end(&mut bytes));
+    read.with_context(|| format!("cannot read {}", file.display()))?;
+    if bytes.len() > LONGEST_SECRET_FILE {
+        bail!("{} has more than {LONGEST_SECRET_FILE} bytes; a key has 1 to 4096", file.display());
+    }
     while bytes.last().is_some_and(|byte| b"\r\n".contains(byte)) {
         bytes.pop();
     }

@@ -8,6 +8,7 @@ use super::{
     Connection, output,
     session::{self, Interruption},
 };
+use crate::printable::Printable;
 
 /// Options of `members`.
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ impl Members {
                 output::line(line)?;
             } else {
                 let address = event.member.address.map(|address| address.to_string()).unwrap_or_default();
-                let name = &event.member.name;
+                let name = Printable(&event.member.name);
                 output::line(format_args!(
                     "{}  {:18}  {name}  {address}",
                     output::time_of_day(),
@@ -66,11 +67,11 @@ impl Members {
         let heading = ["NAME", "KIND", "STATE", "ADDRESS", "RACK", "HEARD"].map(str::to_owned).to_vec();
         let row = |member: &Member| {
             vec![
-                member.name.to_string(),
+                Printable(&member.name).to_string(),
                 kind(member.kind).to_owned(),
                 state(member.state).to_owned(),
                 member.address.map(|address| address.to_string()).unwrap_or_default(),
-                member.rack.as_ref().map(ToString::to_string).unwrap_or_default(),
+                member.rack.as_ref().map(|rack| Printable(rack).to_string()).unwrap_or_default(),
                 output::ago(member.heartbeat),
             ]
         };
@@ -85,7 +86,7 @@ fn to_json(member: &Member) -> Value {
         "kind": kind(member.kind),
         "state": state(member.state),
         "address": member.address.map(|address| address.to_string()),
-        "rack": member.rack.as_ref().map(ToString::to_string),
+        "rack": member.rack.as_ref().filter(|rack| !rack.is_empty()).map(ToString::to_string),
         "heartbeat": member.heartbeat,
     })
 }

@@ -10,7 +10,7 @@ mod publish;
 mod reach;
 mod session;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
@@ -19,6 +19,7 @@ use crate::{config::Settings, exit, random, service};
 
 pub(crate) use check::run as check;
 pub use connection::{Connection, Resolved};
+pub(crate) use output::{all as print, note};
 
 /// Gossip as a service for the host: membership, publish and subscribe across every host of an overlay.
 #[derive(Debug, Parser)]
@@ -70,7 +71,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Keygen => Ok(writeln!(std::io::stdout(), "{}", random::key()?)?),
+        Command::Keygen => Ok(output::line(random::key()?)?),
         Command::Check { config } => check::run(&config),
         Command::Members(command) => command.run(),
         Command::Publish(command) => command.run(),
@@ -85,7 +86,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gossiperl", &mut text);
-            Ok(std::io::stdout().write_all(&text)?)
+            Ok(output::all(&text)?)
         }
     }
 }

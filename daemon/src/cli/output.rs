@@ -8,9 +8,19 @@ use std::{
 
 /// Prints one line.
 pub(crate) fn line(text: impl Display) -> io::Result<()> {
+    all(format!("{text}\n").as_bytes())
+}
+
+/// Prints these bytes and nothing else.
+pub(crate) fn all(bytes: &[u8]) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}")?;
-    out.flush()
+    let written = out.write_all(bytes).and_then(|()| out.flush());
+    written.map_err(|error| io::Error::new(error.kind(), format!("cannot write to standard output: {error}")))
+}
+
+/// Says something beside the output, on standard error. Nobody reading that is no reason to end.
+pub(crate) fn note(text: impl Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Prints rows in columns as wide as their widest cells; the first row is the heading.

@@ -2,9 +2,11 @@
 
 use std::{fs::File, io::Read, path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use gossiperl_client::{Client, Delivery, Event, MAX_PAYLOAD, MessageId, Publisher, SlowPolicy};
+use gossiperl_client::{
+    Client, Delivery, Event, MAX_PAYLOAD, MessageId, Publisher, SlowPolicy, SubscribeError,
+};
 use gossiperl_idl::custom::{CustomDigest, Value};
 use serde_json::json;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -13,6 +15,7 @@ use super::{
     Connection, output,
     session::{self, Interruption},
 };
+use crate::printable::Printable;
 
 /// Options of `publish`.
 #[derive(Debug, Args)]
@@ -118,7 +121,8 @@ pub(crate) struct Subscribe {
     /// The event types
     #[arg(required = true)]
     event_types: Vec<String>,
-    /// Print one JSON object a message: event_type, id, payload (or payload_hex where it is no text)
+    /// Print one JSON object a message: event_type, id, payload (or payload_hex where it is no text). Without it a message
+    /// is one line, its control characters escaped
     #[arg(long)]
     json: bool,
     /// Read payloads as custom digests and print their fields
@@ -147,8 +151,9 @@ impl Subscribe {
         let policy = if self.drop_oldest { SlowPolicy::DropOldest } else { SlowPolicy::Wait };
         let types = self.event_types.iter().map(String::as_str);
         let mut events = client.events();
-        let mut subscription = session::answered(client.subscribe(types, policy)).await??;
-        eprintln!("subscribed to {}", self.event_types.join(", "));
+        let mut subscription =
+            session::answered(client.subscribe(types, policy)).await?.map_err(explained)?;
+        output::note(format_args!("subscribed to {}", Printable(self.event_types.join(", "))));
         let mut left = self.count.unwrap_or(u64::MAX);
         let mut lost = 0;
         while left > 0 {
@@ -156,7 +161,7 @@ impl Subscribe {
                 biased;
                 Some(event) = events.next() => {
                     if let Event::Dropped { event_type, count } = event {
-                        eprintln!("lost {count} of {event_type}: read too slowly, the daemon dropped the oldest");
+                        output::note(format_args!("lost {count} of {}: read too slowly, the daemon dropped the oldest", Printable(event_type)));
                     }
                     continue;
                 }
@@ -165,7 +170,10 @@ impl Subscribe {
             let Some(delivery) = delivery else { bail!("the connection to the daemon has ended") };
             let before = std::mem::replace(&mut lost, subscription.dropped());
             if lost > before {
-                eprintln!("lost {} here: read too slowly, the oldest were dropped", lost - before);
+                output::note(format_args!(
+                    "lost {} here: read too slowly, the oldest were dropped",
+                    lost - before
+                ));
             }
             output::line(self.show(&delivery))?;
             left -= 1;
@@ -188,15 +196,26 @@ impl Subscribe {
             }
             return line.to_string();
         }
+        let event_type = Printable(event_type);
         match (&fields, std::str::from_utf8(delivery.payload())) {
             (Some(fields), _) => {
                 let fields =
                     fields.fields().map(|(id, value)| format!("{id}:{}={}", value.type_name(), show(value)));
-                format!("{event_type}  {}", fields.collect::<Vec<_>>().join(" "))
+                format!("{event_type}  {}", Printable(fields.collect::<Vec<_>>().join(" ")))
             }
-            (None, Ok(text)) => format!("{event_type}  {text}"),
+            (None, Ok(text)) => format!("{event_type}  {}", Printable(text)),
             (None, Err(_)) => format!("{event_type}  0x{}", hex(delivery.payload())),
         }
+    }
+}
+
+fn explained(error: SubscribeError) -> anyhow::Error {
+    match error {
+        SubscribeError::ReservedType { event_type } => anyhow!(
+            "{} is one of the daemon's own event types: `gossiperl members --watch` shows changes of members",
+            Printable(event_type)
+        ),
+        error => error.into(),
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     publish::seconds,
     session::{self, Interruption},
 };
+use crate::{printable::Printable, random};
 
 const TYPE: &str = "gossiperl.reach";
 
@@ -65,7 +66,7 @@ impl Reach {
     }
 
     async fn ask(&self, client: &Client) -> anyhow::Result<()> {
-        let reply_to = format!("{TYPE}.{}", client.name());
+        let reply_to = format!("{TYPE}.{:016x}", random::number()?);
         let mut answers =
             session::answered(client.subscribe([reply_to.as_str()], SlowPolicy::Wait)).await??;
         let daemon = format!("{} (this host's daemon)", client.daemon().unwrap_or_default());
@@ -104,7 +105,11 @@ impl Reach {
             .into_iter()
             .filter(|member| member.kind == MemberKind::Daemon && member.state != MemberState::Reachable);
         for member in silent {
-            output::line(format_args!("{} is {}", member.name, super::members::state(member.state)))?;
+            output::line(format_args!(
+                "{} is {}",
+                Printable(&member.name),
+                super::members::state(member.state)
+            ))?;
         }
         match tallies.contains_key(&daemon) {
             true => Ok(()),
@@ -121,7 +126,7 @@ impl Reach {
             let at = |index: usize| times.get(index).copied().map(output::duration).unwrap_or_default();
             let answered = format!("{}/{}", times.len(), self.count);
             rows.push(vec![
-                name.clone(),
+                Printable(name).to_string(),
                 answered,
                 at(0),
                 at(times.len() / 2),
@@ -140,13 +145,13 @@ fn tell(
     time: Duration,
 ) -> std::io::Result<()> {
     tallies.entry(name.to_owned()).or_default().times.push(time);
-    output::line(format_args!("{number:>4}  {}  {name}", output::duration(time)))
+    output::line(format_args!("{number:>4}  {}  {}", output::duration(time), Printable(name)))
 }
 
 async fn answer(client: &Client) -> anyhow::Result<()> {
     let mut questions = session::answered(client.subscribe([TYPE], SlowPolicy::DropOldest)).await??;
     let name = client.daemon().unwrap_or_default().to_string();
-    eprintln!("answering as {name}");
+    output::note(format_args!("answering as {}", Printable(&name)));
     while let Some(delivery) = questions.next().await {
         let Ok(question) = serde_json::from_slice::<Question>(delivery.payload()) else { continue };
         if !question.reply_to.starts_with(TYPE) {
@@ -154,7 +159,7 @@ async fn answer(client: &Client) -> anyhow::Result<()> {
         }
         let answer = serde_json::to_vec(&Answer { name: name.clone(), number: question.number })?;
         client.try_publish(question.reply_to.as_str(), answer).map(drop).or_else(|error| {
-            eprintln!("not answered: {error}");
+            output::note(format_args!("not answered: {error}"));
             Ok::<(), anyhow::Error>(())
         })?;
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use gossiperl_overlay::{Change, Event, Stats};
 use tokio::time::Instant;
 
+use crate::printable::Printable;
+
 /// Refused datagrams are told of at most this often, all that came since together.
 const PAUSE: Duration = Duration::from_secs(60);
 /// How soon the first ones are told of.
@@ -66,19 +68,19 @@ impl Report {
         let overlay = &self.overlay;
         match event {
             Event::Member(change, view) => {
-                let (event, name, address) = (change.event_type(), &view.name, view.address);
+                let (event, name, address) = (change.event_type(), Printable(&view.name), view.address);
                 match (change, view.client) {
                     (Change::Quarantine | Change::Unreachable | Change::Drop, false) => {
-                        tracing::warn!(%overlay, member = %name, %address, rack = %view.rack, "{event}");
+                        tracing::warn!(%overlay, member = %name, %address, rack = %Printable(&view.rack), "{event}");
                     }
                     (_, false) => {
-                        tracing::info!(%overlay, member = %name, %address, rack = %view.rack, "{event}")
+                        tracing::info!(%overlay, member = %name, %address, rack = %Printable(&view.rack), "{event}")
                     }
                     (_, true) => tracing::info!(%overlay, client = %name, %address, "{event}"),
                 }
             }
             Event::NameConflict { name, address } => tracing::error!(
-                %overlay, %name, %address,
+                %overlay, name = %Printable(name), %address,
                 "another daemon lives under our name and we are refused there: give one of the two another member_name"
             ),
             Event::Refused { by, code } => tracing::error!(
@@ -89,11 +91,11 @@ impl Report {
                 %overlay, "this host's clock has gone back since our last run; starting anew as if it had not"
             ),
             Event::Undeliverable { client, bytes } => tracing::warn!(
-                %overlay, %client, bytes,
+                %overlay, client = %Printable(client), bytes,
                 "a message is too large for this client of protocol 1"
             ),
             Event::Stalled { client } => tracing::warn!(
-                %overlay, %client,
+                %overlay, client = %Printable(client),
                 "the subscriber takes nothing: publishers no longer wait for it, its oldest messages are dropped"
             ),
         }

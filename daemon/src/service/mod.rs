@@ -2,7 +2,7 @@
 
 mod serve;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use clap::Parser;
@@ -41,7 +41,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
-        return Ok(std::io::stdout().write_all(config::template(&random::key()?).as_bytes())?);
+        return Ok(cli::print(config::template(&random::key()?).as_bytes())?);
     }
     if arguments.check {
         return cli::check(&arguments.config);

@@ -86,6 +86,7 @@ pub fn resolve(bind: &Bind, port: u16) -> Result<SocketAddr, AddressError> {
             let first = all.iter().find(|interface| interface.name == *name);
             first.map(|interface| SocketAddr::new(interface.ip, port)).ok_or_else(|| {
                 let mut known: Vec<String> = all.into_iter().map(|interface| interface.name).collect();
+                known.sort();
                 known.dedup();
                 AddressError::Interface(name.clone(), known)
             })

@@ -1,6 +1,11 @@
 //! The programs as a person starts them: what they print and how they end.
 
-use crate::support::{GOSSIPERL, GOSSIPERLD, run, written};
+use std::{
+    fs::{self, File},
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{GOSSIPERL, GOSSIPERLD, ended, run, written};
 
 #[test]
 fn keygen_prints_a_fresh_key_each_time() {
@@ -75,6 +80,60 @@ fn completions_are_made_for_every_shell() {
     }
 }
 
+/// Where nothing can be written.
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("a device").into()
+}
+
+/// A pipe that nobody reads any more.
+fn unread() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+#[test]
+fn output_that_cannot_be_written_is_an_error_and_one_that_is_not_read_is_none() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, printed, _) = run(GOSSIPERLD, &["--print-config"]);
+    let file = written(folder.path(), &printed).display().to_string();
+    for (program, arguments) in [
+        (GOSSIPERL, &["check", &file][..]),
+        (GOSSIPERL, &["keygen"]),
+        (GOSSIPERL, &["completions", "bash"]),
+        (GOSSIPERLD, &["--print-config"]),
+        (GOSSIPERLD, &["--check", "--config", &file]),
+    ] {
+        let run = |out, errors| {
+            let mut command = Command::new(program);
+            command.args(arguments).stdout(out).stderr(errors);
+            ended(command.spawn().and_then(Child::wait_with_output).expect("ran"))
+        };
+        let (code, _, errors) = run(full(), Stdio::piped());
+        assert_eq!(code, 1, "{arguments:?}: {errors}");
+        assert!(errors.contains("cannot write to standard output: No space left"), "{errors}");
+        assert_eq!(run(unread(), Stdio::piped()).0, 0, "{arguments:?}");
+        assert_eq!(run(Stdio::piped(), full()).0, 0, "{arguments:?}");
+        assert_eq!(run(full(), full()).0, 1, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_key_file_that_holds_no_key_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let empty = folder.path().join("empty");
+    fs::write(&empty, "\n").expect("written");
+    for (file, words) in [
+        (empty.to_str().expect("text"), "is empty; `gossiperl keygen` makes a key"),
+        ("/dev/zero", "/dev/zero has more than 4098 bytes"),
+        ("/", "cannot read /: Is a directory"),
+    ] {
+        let (code, _, errors) = run(GOSSIPERL, &["members", "--port", "7", "--key-file", file]);
+        assert_eq!(code, 1);
+        assert!(errors.contains(words), "{errors}");
+    }
+}
+
 #[test]
 fn commands_that_need_a_daemon_say_what_to_give() {
     let (code, _, errors) = run(GOSSIPERL, &["members"]);
@@ -110,6 +169,7 @@ fn wrong_values_of_options_are_refused_before_anything_is_sent() {
         &["publish", "t", "p", "--lines"][..],
         &["publish", "t", "--field", "1=2"],
         &["publish", "t", "p", "--within", "soon"],
+        &["publish", "t", "p", "--within", "0"],
         &["subscribe"],
         &["subscribe", "t", "--count", "0"],
         &["bench", "pub", "t", "--size", "7"],

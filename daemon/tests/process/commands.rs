@@ -99,6 +99,40 @@ fn reach_is_answered_by_the_daemon_and_by_answerers() {
 }
 
 #[test]
+fn what_others_choose_neither_begins_a_line_nor_commands_a_terminal() {
+    let daemon = Daemon::alone("127.0.0.65");
+    let name = "evil\u{1b}[2J\nname";
+    let reader = subscriber(&daemon, &["news", "a\u{1b}\nb", "--name", name]);
+    daemon.log().wait_for(&["member_in", r"client=evil\u{1b}[2J\nname "]);
+    let (_, table, _) = daemon.run(&["members"]);
+    assert!(table.contains(r"evil\u{1b}[2J\nname  client"), "{table}");
+    let (_, json, _) = daemon.run(&["members", "--json"]);
+    let members: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!((&members["members"][1]["name"], &members["members"][1]["rack"]), (&name.into(), &().into()));
+    assert_eq!(daemon.run(&["publish", "a\u{1b}\nb", "line\nline\u{7}\tend"]).0, 0);
+    reader.out.wait_for(&[r"a\u{1b}\nb  line\nline\u{7}\tend"]);
+}
+
+#[test]
+fn members_are_not_for_subscribing_to() {
+    let daemon = Daemon::alone("127.0.0.66");
+    let (code, _, errors) = daemon.run(&["subscribe", "member_in"]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("`gossiperl members --watch`"), "{errors}");
+}
+
+#[test]
+fn options_that_the_client_refuses_are_told_once() {
+    let daemon = Daemon::alone("127.0.0.67");
+    let (code, _, errors) = daemon.run(&["members", "--name", ""]);
+    assert_eq!((code, errors.matches("1 to 255").count()), (1, 1), "{errors}");
+    // The longest name that is allowed leaves no room for others of its kind in an event type.
+    let name = "n".repeat(255);
+    let (code, _, errors) = daemon.run(&["reach", "-c", "1", "-i", "0.1", "--name", &name]);
+    assert_eq!(code, 0, "{errors}");
+}
+
+#[test]
 fn a_daemon_that_is_not_there_and_a_wrong_key_say_what_to_check() {
     let daemon = Daemon::alone("127.0.0.56");
     let text = fs::read_to_string(daemon.config()).expect("read");
