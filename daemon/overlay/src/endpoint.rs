@@ -30,6 +30,9 @@ const REPLIES_WAITING: usize = 4_096;
 /// Runs that ended, remembered so that recordings of them stay dead. Beyond it the oldest is forgotten.
 const ENDED_RUNS: usize = 8_192;
 
+/// Who seals under a salt, and which: a client's run is another than a daemon's, whatever salt it has picked.
+pub(crate) type Run = (Role, Salt);
+
 /// Names an endpoint; never reused for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct EndpointId {
@@ -134,6 +137,12 @@ impl Endpoint {
         if self.session.is_some() { Role::DaemonToClient } else { Role::DaemonToDaemon }
     }
 
+    /// The run whose datagrams are its.
+    fn run(&self) -> Run {
+        let role = if self.session.is_some() { Role::ClientToDaemon } else { Role::DaemonToDaemon };
+        (role, self.salt)
+    }
+
     /// Adds a datagram frame to its next datagram; dropped where too much waits already.
     pub(crate) fn push_frame(&mut self, kind: u8, body: &[u8]) {
         if self.pending.len() + frame::overhead(body.len()) + body.len() <= PENDING_BYTES {
@@ -218,16 +227,16 @@ pub(crate) struct Endpoints {
     slots: Vec<Option<Endpoint>>,
     free: Vec<u32>,
     epochs: Vec<u32>,
-    by_salt: HashMap<Salt, EndpointId>,
+    by_run: HashMap<Run, EndpointId>,
     dirty: VecDeque<EndpointId>,
     timers: BTreeSet<(Time, EndpointId)>,
     /// Windows of runs that ended, so that recordings of them stay dead.
-    ended: BTreeMap<Salt, ReplayWindow>,
-    ended_order: VecDeque<Salt>,
+    ended: BTreeMap<Run, ReplayWindow>,
+    ended_order: VecDeque<Run>,
 }
 
 impl Endpoints {
-    /// Adds one; replaces none: the caller has looked the salt up.
+    /// Adds one; replaces none: the caller has looked the run up.
     pub(crate) fn insert(&mut self, mut endpoint: Endpoint) -> EndpointId {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
@@ -236,12 +245,13 @@ impl Endpoints {
         });
         let epoch = self.epochs.get(index as usize).copied().unwrap_or_default();
         endpoint.epoch = epoch;
-        if let Some(window) = self.ended.remove(&endpoint.salt) {
+        let run = endpoint.run();
+        if let Some(window) = self.ended.remove(&run) {
             endpoint.window = window;
-            self.ended_order.retain(|salt| *salt != endpoint.salt);
+            self.ended_order.retain(|ended| *ended != run);
         }
         let id = EndpointId { index, epoch };
-        self.by_salt.insert(endpoint.salt, id);
+        self.by_run.insert(run, id);
         if let Some(slot) = self.slots.get_mut(index as usize) {
             *slot = Some(endpoint);
         }
@@ -259,7 +269,7 @@ impl Endpoints {
         if let Some(at) = endpoint.timer {
             self.timers.remove(&(at, id));
         }
-        if self.by_salt.get(&endpoint.salt) == Some(&id) {
+        if self.by_run.get(&endpoint.run()) == Some(&id) {
             self.end_run(&endpoint);
         }
         Some(endpoint)
@@ -269,7 +279,7 @@ impl Endpoints {
     pub(crate) fn disown(&mut self, id: EndpointId) {
         let Some(slot) = self.slots.get_mut(id.index as usize) else { return };
         if let Some(endpoint) = slot.take_if(|endpoint| endpoint.epoch == id.epoch) {
-            if self.by_salt.get(&endpoint.salt) == Some(&id) {
+            if self.by_run.get(&endpoint.run()) == Some(&id) {
                 self.end_run(&endpoint);
             }
             if let Some(slot) = self.slots.get_mut(id.index as usize) {
@@ -279,9 +289,10 @@ impl Endpoints {
     }
 
     fn end_run(&mut self, endpoint: &Endpoint) {
-        self.by_salt.remove(&endpoint.salt);
-        if self.ended.insert(endpoint.salt, endpoint.window.clone()).is_none() {
-            self.ended_order.push_back(endpoint.salt);
+        let run = endpoint.run();
+        self.by_run.remove(&run);
+        if self.ended.insert(run, endpoint.window.clone()).is_none() {
+            self.ended_order.push_back(run);
         }
         if self.ended_order.len() > ENDED_RUNS
             && let Some(oldest) = self.ended_order.pop_front()
@@ -300,15 +311,20 @@ impl Endpoints {
         self.slots.get_mut(id.index as usize)?.as_mut().filter(|endpoint| endpoint.epoch == id.epoch)
     }
 
-    /// Whose datagrams carry this salt.
-    pub(crate) fn find(&self, salt: &Salt) -> Option<EndpointId> {
-        self.by_salt.get(salt).copied()
+    /// Whose datagrams carry this salt, sealed in this role.
+    pub(crate) fn find(&self, role: Role, salt: &Salt) -> Option<EndpointId> {
+        self.by_run.get(&(role, *salt)).copied()
+    }
+
+    /// The endpoint of a daemon's run.
+    pub(crate) fn find_daemon(&self, salt: &Salt) -> Option<EndpointId> {
+        self.find(Role::DaemonToDaemon, salt)
     }
 
     /// Whether a datagram of this run with this counter was opened before, or is too old to tell.
-    pub(crate) fn has_seen(&self, salt: &Salt, counter: u64) -> bool {
-        let live = self.find(salt).and_then(|id| self.get(id)).map(|endpoint| &endpoint.window);
-        live.or_else(|| self.ended.get(salt)).is_some_and(|window| window.contains(counter))
+    pub(crate) fn has_seen(&self, role: Role, salt: &Salt, counter: u64) -> bool {
+        let live = self.find(role, salt).and_then(|id| self.get(id)).map(|endpoint| &endpoint.window);
+        live.or_else(|| self.ended.get(&(role, *salt))).is_some_and(|window| window.contains(counter))
     }
 
     /// Notes that the endpoint's datagram with this counter was opened.

@@ -8,7 +8,7 @@ mod common;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use common::{
-    KEY,
+    Client, KEY,
     network::{Network, SECOND, salt, seed, seeds},
 };
 use gossiperl_idl::{
@@ -236,13 +236,32 @@ fn other_keys_other_secrets_and_clients_roles_from_afar_are_counted_and_never_an
     }
     let after = target.stats();
     assert_eq!((after.unknown_key - before.unknown_key, after.forged - before.forged), (12, 6));
-    let mut client = common::Client::new("far", 77);
+    let mut client = Client::new("far", 77);
     client.hello();
     let hello = client.transmit(target.network.now).unwrap();
     assert_eq!(target.provoke(([10, 9, 9, 9], 6666).into(), &hello), 0);
     let own = target.network.machines[1].address;
     assert_eq!(target.provoke(own, &hello), 0);
     assert_eq!(target.stats().foreign - after.foreign, 2);
+    target.is_unharmed();
+}
+
+/// Salts are no secret: a client of the other daemon reads its salt from every datagram.
+#[test]
+fn a_client_under_another_daemons_salt_is_not_taken_for_that_daemon() {
+    let mut target = Target::new(seed());
+    let network = &mut target.network;
+    let other = salt(1, 1, network.seed);
+    let mut client = Client::under("imposter", 90, other);
+    client.hello();
+    network.machines[0].clients.push(client);
+    network.run(SECOND);
+    assert!(network.machines[0].clients.last().unwrap().is_connected());
+    target.is_unharmed();
+    // Nor is its end that daemon's.
+    let imposter = target.network.machines[0].clients.last_mut().unwrap();
+    imposter.frame(frame::GOODBYE, &[0]);
+    target.network.run(SECOND);
     target.is_unharmed();
 }
 

@@ -167,7 +167,7 @@ impl Overlay {
 
     /// The endpoint of a member's present run; made where there is none yet.
     pub(super) fn daemon_endpoint(&mut self, now: Time, salt: &Salt) -> Option<EndpointId> {
-        if let Some(id) = self.endpoints.find(salt) {
+        if let Some(id) = self.endpoints.find_daemon(salt) {
             return Some(id);
         }
         let member = self.members.member(self.members.by_generation(salt)?)?;
@@ -203,7 +203,7 @@ impl Overlay {
             };
             if let Some(before) = before.filter(|before| Some(*before) != salt) {
                 self.state.forget_member(now, &before);
-                if let Some(id) = self.endpoints.find(&before) {
+                if let Some(id) = self.endpoints.find_daemon(&before) {
                     self.close_endpoint(now, id);
                 }
             }
@@ -227,7 +227,7 @@ impl Overlay {
                 let Some(member) = self.members.member(id) else { return };
                 let (view, salt) = (self.daemon_view(now, member), *member.generation());
                 let reachable = member.liveness().is_live();
-                if let Some(id) = self.endpoints.find(&salt) {
+                if let Some(id) = self.endpoints.find_daemon(&salt) {
                     if let Some(endpoint) = self.endpoints.get_mut(id) {
                         endpoint.reachable = reachable;
                     }

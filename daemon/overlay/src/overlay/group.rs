@@ -77,7 +77,7 @@ impl Overlay {
             return;
         }
         let Header { salt, counter, .. } = header;
-        if self.askers.has_seen(&salt, counter) || self.endpoints.has_seen(&salt, counter) {
+        if self.askers.has_seen(&salt, counter) || self.endpoints.has_seen(header.role, &salt, counter) {
             self.stats.replayed += 1;
             return;
         }

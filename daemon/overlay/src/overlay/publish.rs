@@ -110,7 +110,7 @@ impl Overlay {
             return None;
         }
         for remote in &route.remote {
-            let Some(id) = self.endpoints.find(&remote.owner) else { continue };
+            let Some(id) = self.endpoints.find_daemon(&remote.owner) else { continue };
             let Some(endpoint) = self.endpoints.get(id) else { continue };
             if endpoint.reachable && !has_room(endpoint, event_type, len, &self.config.limits) {
                 return Some(Cause::Queue(id));
@@ -133,7 +133,7 @@ impl Overlay {
         }
         let missing = |endpoints: &Endpoints, owner: &Salt| {
             endpoints
-                .find(owner)
+                .find_daemon(owner)
                 .and_then(|id| endpoints.get(id))
                 .is_none_or(|endpoint| endpoint.link.is_none())
         };
@@ -157,7 +157,7 @@ impl Overlay {
         }
         let Some(route) = self.routes.get(event_type) else { return };
         for remote in &route.remote {
-            let Some(id) = self.endpoints.find(&remote.owner) else { continue };
+            let Some(id) = self.endpoints.find_daemon(&remote.owner) else { continue };
             let Some(endpoint) = self.endpoints.get_mut(id).filter(|endpoint| endpoint.reachable) else {
                 continue;
             };

@@ -39,8 +39,8 @@ impl Overlay {
             self.stats.foreign += 1;
             return;
         }
-        let known = self.endpoints.find(&header.salt);
-        if self.endpoints.has_seen(&header.salt, header.counter) {
+        let known = self.endpoints.find(header.role, &header.salt);
+        if self.endpoints.has_seen(header.role, &header.salt, header.counter) {
             self.stats.replayed += 1;
             return;
         }

@@ -101,7 +101,7 @@ impl Overlay {
                 return true;
             }
         };
-        let resumed = self.endpoints.find(&header.salt).filter(|id| {
+        let resumed = self.endpoints.find(header.role, &header.salt).filter(|id| {
             let session = self.endpoints.get(*id).and_then(|endpoint| endpoint.session.as_deref());
             session.is_some_and(|session| session.instance == hello.instance && session.client == client)
         });
@@ -145,7 +145,7 @@ impl Overlay {
             }
             left = self.end_for_successor(now, old);
         }
-        if let Some(id) = self.endpoints.find(&header.salt) {
+        if let Some(id) = self.endpoints.find(header.role, &header.salt) {
             self.close_endpoint(now, id);
         }
         let limits = &self.config.limits;

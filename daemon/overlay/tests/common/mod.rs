@@ -99,6 +99,13 @@ impl Client {
         }
     }
 
+    /// A client that has picked its salt.
+    pub fn under(name: &str, number: u64, salt: Salt) -> Self {
+        let ring = KeyRing::new(OverlayKey::new(KEY));
+        let sealer = Sealer::new(&ring, Role::ClientToDaemon, salt, &OverlaySecret::new(b""));
+        Client { salt, sealer, ..Client::new(name, number) }
+    }
+
     /// The same client on the same port, started anew: another run, nothing remembered.
     pub fn restarted(&self, number: u64) -> Self {
         let mut client = Client::new(&self.name, number);
