@@ -215,6 +215,25 @@ fn halves_that_can_talk_again_merge_and_what_was_accepted_before_arrives() {
     assert_eq!(network.numbers(5, subscriber), [7, 8]);
 }
 
+/// A daemon bound to the wildcard address reaches one on loopback from loopback, whatever address it is known under.
+#[test]
+fn what_goes_to_a_daemon_fits_the_path_to_its_address_wherever_its_datagrams_come_from() {
+    let mut network = Network::new(2, 0.0, seed());
+    let (publisher, subscriber) = network.pair(1, "big");
+    let back = network.connect(0, "back");
+    network.run(SECOND);
+    network.client(0, back).subscribe("back", SlowPolicy::WAIT);
+    let answering = network.connect(1, "answering");
+    network.run(5 * SECOND);
+    // The link begins with a message from there.
+    network.arrives_from = Some((network.machines[1].address, (Ipv4Addr::LOCALHOST, 6666).into()));
+    network.client(1, answering).publish("back", b"x");
+    network.run(SECOND);
+    network.client(0, publisher).publish("big", &[7; 30_000]);
+    network.run(SECOND);
+    assert_eq!(network.client(1, subscriber).messages().collect::<Vec<_>>(), [[7; 30_000]]);
+}
+
 #[test]
 fn a_slow_subscriber_elsewhere_pauses_its_publisher_and_loses_nothing() {
     let mut network = Network::new(2, 0.0, seed());

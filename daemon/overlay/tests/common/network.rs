@@ -59,6 +59,8 @@ pub struct Network {
     pub split: usize,
     /// Pairs (from, to) of which the second does not hear the first.
     pub deaf: BTreeSet<(usize, usize)>,
+    /// What the first address sends arrives as if from the second.
+    pub arrives_from: Option<(SocketAddr, SocketAddr)>,
     pub count: u64,
     pub seed: u64,
     /// What went from one host to another, where it is wanted.
@@ -117,6 +119,7 @@ impl Network {
             jitter: SECOND / 1_000,
             split: 0,
             deaf: BTreeSet::new(),
+            arrives_from: None,
             count: 0,
             seed,
             recorded: None,
@@ -221,6 +224,7 @@ impl Network {
             self.now = next.max(self.now + Duration::from_micros(1));
             while let Some(entry) = self.flight.first_entry().filter(|entry| entry.key().0 <= self.now) {
                 let (from, to, datagram) = entry.remove();
+                let from = self.arrives_from.filter(|(sent, _)| *sent == from).map_or(from, |(_, seen)| seen);
                 if let Some(machine) =
                     self.machines.iter_mut().find(|machine| machine.address == to && machine.up)
                 {
