@@ -163,7 +163,12 @@ impl Link {
 
     /// Drops all frames of this tag that were never sent so far. Returns how many.
     pub fn clear_unsent(&mut self, tag: u32) -> usize {
-        self.sender.outgoing_mut().clear(tag)
+        self.sender.outgoing_mut().clear(Some(tag))
+    }
+
+    /// As [`clear_unsent`](Self::clear_unsent), whatever their tags. What is left costs no more than the peer's window and the control frames.
+    pub fn clear_all_unsent(&mut self) -> usize {
+        self.sender.outgoing_mut().clear(None)
     }
 
     /// Ends the link: the bodies of what [`send`](Self::send) took and the peer is not known to have taken over, oldest first. The peer may

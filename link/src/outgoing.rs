@@ -90,7 +90,7 @@ impl Outgoing {
         Some(body)
     }
 
-    pub(crate) fn clear(&mut self, tag: u32) -> usize {
+    pub(crate) fn clear(&mut self, tag: Option<u32>) -> usize {
         let (frames, bytes) = self.queue.clear(tag);
         self.forget(frames, bytes);
         frames

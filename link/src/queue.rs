@@ -63,11 +63,12 @@ impl Queue {
         Some(frame.body)
     }
 
-    /// Drops all frames of this tag; says how many they were and the sum of their bodies' lengths.
-    pub(crate) fn clear(&mut self, tag: u32) -> (usize, usize) {
+    /// Drops all frames of this tag, or of any where none is named; says how many they were and the sum of their bodies' lengths.
+    pub(crate) fn clear(&mut self, tag: Option<u32>) -> (usize, usize) {
         let (mut frames, mut bytes) = (0, 0);
+        let goes = |frame: &mut Unsent| frame.tag.is_some_and(|held| tag.is_none_or(|tag| held == tag));
         for slot in &mut self.slots {
-            if let Some(frame) = slot.take_if(|frame| frame.tag == Some(tag)) {
+            if let Some(frame) = slot.take_if(goes) {
                 frames += 1;
                 bytes += frame.body.len();
             }
@@ -128,7 +129,7 @@ mod tests {
         Push(Option<u32>),
         Pop,
         DropOldest(u32),
-        Clear(u32),
+        Clear(Option<u32>),
         Trim,
     }
 
@@ -137,7 +138,7 @@ mod tests {
             8 => prop::option::weighted(0.9, 0..3u32).prop_map(Step::Push),
             3 => Just(Step::Pop),
             6 => (0..3u32).prop_map(Step::DropOldest),
-            1 => (0..3u32).prop_map(Step::Clear),
+            1 => prop::option::of(0..3u32).prop_map(Step::Clear),
             1 => Just(Step::Trim),
         ]
     }
@@ -164,7 +165,7 @@ mod tests {
                     }
                     Step::Clear(tag) => {
                         let before = model.len();
-                        model.retain(|(other, _)| *other != Some(tag));
+                        model.retain(|(other, _)| other.is_none() || (tag.is_some() && *other != tag));
                         let gone = before - model.len();
                         prop_assert_eq!(queue.clear(tag), (gone, gone * 4));
                     }

@@ -58,6 +58,8 @@ pub(crate) struct Endpoint {
     pub(crate) overrun: bool,
     /// False once it is known to be gone or failed: nothing new is queued for it.
     pub(crate) reachable: bool,
+    /// A daemon that was forgotten, and may come back in the same run: its link keeps its numbers and says nothing until then.
+    pub(crate) parked: bool,
     /// When its queue last shrank, or was empty.
     pub(crate) progress: Time,
     /// Set for a local client.
@@ -124,6 +126,7 @@ impl Endpoint {
             replies: VecDeque::new(),
             overrun: false,
             reachable: true,
+            parked: false,
             progress: now,
             session: None,
             epoch: 0,
@@ -361,7 +364,7 @@ impl Endpoints {
             return;
         }
         // One in line is settled again when its datagram is filled, and no timer of it is due before that.
-        if endpoint.queued {
+        if endpoint.queued || endpoint.parked {
             return;
         }
         if endpoint.wants_transmit(now) {

@@ -215,6 +215,41 @@ fn halves_that_can_talk_again_merge_and_what_was_accepted_before_arrives() {
     assert_eq!(network.numbers(5, subscriber), [7, 8]);
 }
 
+/// One has given the other up and forgotten it, and the other has not: it waits for ever, or would have within the next second.
+#[test]
+fn daemons_of_which_one_had_given_the_other_up_go_on_where_they_were() {
+    let mut network = Network::new(2, 0.0, seed());
+    for machine in 0..2 {
+        let (_, overlay) = overlay(machine, 1, network.seed, network.now, [20, 0][machine]);
+        network.machines[machine].overlay = overlay;
+    }
+    let other = network.machines[1].address;
+    network.machines[0].overlay.join(network.now, &[other]);
+    let (publisher, subscriber) = network.pair(1, "n");
+    let back = network.connect(1, "back");
+    let forth = network.connect(0, "forth");
+    network.run(SECOND);
+    network.client(0, forth).subscribe("m", SlowPolicy::WAIT);
+    network.run(5 * SECOND);
+    for number in 0..10u32 {
+        network.client(0, publisher).publish("n", &number.to_be_bytes());
+        network.client(1, back).publish("m", &number.to_be_bytes());
+    }
+    network.run(SECOND);
+    network.split = 1;
+    network.run(120 * SECOND);
+    network.split = 0;
+    network.run(120 * SECOND);
+    assert_eq!((network.reachable(0), network.reachable(1)), (2, 2));
+    for number in 10..20u32 {
+        network.client(0, publisher).publish("n", &number.to_be_bytes());
+        network.client(1, back).publish("m", &number.to_be_bytes());
+    }
+    network.run(10 * SECOND);
+    assert_eq!(network.numbers(1, subscriber), (0..20).collect::<Vec<_>>());
+    assert_eq!(network.numbers(0, forth), (0..20).collect::<Vec<_>>());
+}
+
 /// A daemon bound to the wildcard address reaches one on loopback from loopback, whatever address it is known under.
 #[test]
 fn what_goes_to_a_daemon_fits_the_path_to_its_address_wherever_its_datagrams_come_from() {

@@ -1,6 +1,6 @@
 //! The overlay's part with other daemons: their frames in, what membership and state want to send out, and what both bring about.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use gossiperl_idl::{
     Salt,
@@ -11,20 +11,17 @@ use gossiperl_idl::{
     run::read_run,
     sealed::{Header, Role},
 };
-use gossiperl_link::{Link, LinkConfig, Time, Verdict};
+use gossiperl_link::{Link, Time, Verdict};
 
-use super::{Overlay, Single, publish::Source, transmit};
+use super::{Overlay, Single, publish::Source};
 use crate::{
     delivery::Cause,
-    endpoint::{Endpoint, EndpointId},
-    event::{Change, Event, State, View, is_local},
+    endpoint::EndpointId,
+    event::{Change, Event, State, View},
     members::{Liveness, Member, MemberEvent, MemberEventKind, MembersFrame},
     overlay::publish::Level,
     state::repair::Find,
 };
-
-/// An acknowledgement between daemons waits at most so long (PROTOCOL.md section 4).
-const ACK_DELAY: Duration = Duration::from_millis(2);
 
 /// Datagrams of repair prepared ahead at most.
 const REPAIR_AHEAD: usize = 64;
@@ -167,48 +164,22 @@ impl Overlay {
         Verdict::Taken
     }
 
-    /// The endpoint of a member's present run; made where there is none yet.
-    pub(super) fn daemon_endpoint(&mut self, now: Time, salt: &Salt) -> Option<EndpointId> {
-        if let Some(id) = self.endpoints.find_daemon(salt) {
-            return Some(id);
-        }
-        let member = self.members.member(self.members.by_generation(salt)?)?;
-        let mut endpoint = Endpoint::new(*salt, member.address(), now);
-        endpoint.reachable = member.liveness().is_live();
-        Some(self.endpoints.insert(endpoint))
-    }
-
-    /// A fresh link to a daemon at this address.
-    pub(super) fn daemon_link(&self, address: &SocketAddr) -> Box<Link> {
-        let limits = &self.config.limits;
-        let config = LinkConfig {
-            receive_window: limits.receive_window,
-            ack_delay: ACK_DELAY,
-            queue_cost: limits.queue_cost,
-            queue_frames: limits.queue_frames,
-            datagram: transmit::frames_to(address),
-            loopback: is_local(address),
-        };
-        Box::new(Link::new(config, limits.receive_window))
-    }
-
     /// Carries what membership and state have found out to each other, to the routes, and to whoever watches.
     pub(super) fn follow_members(&mut self, now: Time) {
         while let Some(name) = self.members.poll_changed() {
             // One that was dropped is still in the table, as a tombstone: for the shared state it is gone.
-            let id = self.members.by_name(&name).filter(|id| self.members.summary(*id).is_some());
+            let known = self.members.by_name(&name);
+            let id = known.filter(|id| self.members.summary(*id).is_some());
             let update = id.and_then(|id| self.members.update_of(id));
             let salt = id.and_then(|id| self.members.member(id)).map(|member| *member.generation());
             let before = match salt {
-                Some(salt) => self.generations.insert(name, salt),
+                Some(salt) => self.generations.insert(name.clone(), salt),
                 None => self.generations.remove(&name),
             };
             if let Some(before) = before.filter(|before| Some(*before) != salt) {
                 self.state.forget_member(now, &before);
-                if let Some(id) = self.endpoints.find_daemon(&before) {
-                    self.close_endpoint(now, id);
-                }
             }
+            self.follow_run(now, name, known);
             if let Some(update) = update {
                 self.state.set_member(now, &update);
             }
@@ -232,7 +203,9 @@ impl Overlay {
                 if let Some(id) = self.endpoints.find_daemon(&salt) {
                     if let Some(endpoint) = self.endpoints.get_mut(id) {
                         endpoint.reachable = reachable;
+                        endpoint.parked &= !reachable;
                     }
+                    self.endpoints.settle(now, id);
                     if !reachable {
                         // What it was accepted for stays queued for its return; nobody waits for it.
                         self.relieve(now, Cause::Queue(id), Level::Empty);

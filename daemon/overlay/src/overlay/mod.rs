@@ -7,6 +7,7 @@ mod load;
 mod members_of;
 mod publish;
 mod receive;
+mod runs;
 mod sessions;
 mod succession;
 mod transmit;
@@ -92,6 +93,8 @@ pub struct Overlay {
     state: State,
     /// The run of each member by name, as the shared state was told.
     generations: BTreeMap<Arc<str>, Salt>,
+    /// The same of those who may have an endpoint: members that were forgotten too, while their tombstones stand.
+    runs: BTreeMap<Arc<str>, Salt>,
     /// Subscriptions of other daemons' clients that are in the routes.
     remote_subscriptions: BTreeSet<(Salt, Box<[u8]>)>,
     /// When changes of state go out next.
@@ -167,6 +170,7 @@ impl Overlay {
             members,
             state: State::new(salt, bounds),
             generations: BTreeMap::new(),
+            runs: BTreeMap::new(),
             remote_subscriptions: BTreeSet::new(),
             gossip_at: None,
             events: VecDeque::new(),
