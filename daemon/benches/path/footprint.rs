@@ -17,8 +17,10 @@ use crate::{
 };
 
 const CLIENTS: usize = 1_000;
-const MEMBERS: usize = 500;
+const FEW_MEMBERS: usize = 600;
+const MANY_MEMBERS: usize = 1_600;
 const IDLE: Duration = Duration::from_secs(10);
+const SETTLING: Duration = Duration::from_secs(20);
 
 /// A crowd of daemons in one process, each with its own socket and task, which join the one measured.
 #[derive(Args)]
@@ -36,39 +38,64 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<()> {
         let before = system::now();
         let daemon = DaemonProcess::start()?;
         starts.push((system::now() - before) as f64 / 1e6);
-        idle.push(daemon.resident()? as f64 / 1e6);
+        idle.push(daemon.resident()? as f64);
         let used = daemon.cpu()?;
         std::thread::sleep(IDLE);
-        cpu.push((daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64 * 100.0);
+        cpu.push((daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64);
     }
     let row = |what: &str, value: String| table::row(&[what.to_owned(), value]);
     row("start to serving", format!("{:.1} ms", median(starts)));
-    row("resident memory, idle", format!("{:.1} MB", median(idle)));
-    row("CPU, idle and alone", format!("{:.3} %", median(cpu)));
+    row("resident memory, idle", megabytes(median(idle)));
+    row("CPU, idle and alone", percent(median(cpu)));
 
+    row("memory a local client", format!("{} B", table::count(among_clients(CLIENTS)?)));
+    let (few, _) = among_members(FEW_MEMBERS)?;
+    let (many, cpu) = among_members(MANY_MEMBERS)?;
+    // What grows with the first members and then no more is not theirs: prepared keys, buffers.
+    let grown = many.saturating_sub(few) as f64 / (MANY_MEMBERS - FEW_MEMBERS) as f64;
+    row("memory a remote member", format!("{} B", table::count(grown)));
+    row(
+        &format!("resident memory among {} members", table::count(MANY_MEMBERS as f64)),
+        megabytes(many as f64),
+    );
+    row(&format!("CPU, idle among {} members", table::count(MANY_MEMBERS as f64)), percent(cpu));
+    table::end();
+    Ok(())
+}
+
+/// What a daemon's memory grows by for each client, bytes.
+fn among_clients(clients: usize) -> anyhow::Result<f64> {
     let daemon = DaemonProcess::start()?;
     let before = daemon.resident()?;
     let port = ["--port".to_owned(), daemon.port.to_string()];
-    let count = ["--clients".to_owned(), CLIENTS.to_string()];
-    let clients = RoleProcess::start("crowd", &[&port[..], &count].concat())?;
-    let grown = daemon.resident()?.saturating_sub(before) as f64 / CLIENTS as f64;
-    row("memory a local client", format!("{} B", table::count(grown)));
-    drop(clients);
-    drop(daemon);
+    let count = ["--clients".to_owned(), clients.to_string()];
+    let mut crowd = RoleProcess::start("crowd", &[&port[..], &count].concat())?;
+    let grown = daemon.resident()?.saturating_sub(before) as f64 / clients as f64;
+    crowd.begin()?;
+    Ok(grown)
+}
 
+/// A daemon's memory, bytes, and its CPU time a second, among so many others.
+fn among_members(members: usize) -> anyhow::Result<(u64, f64)> {
     let daemon = DaemonProcess::start()?;
-    let before = daemon.resident()?;
-    let arguments = ["--seed", &daemon.port.to_string(), "--members", &MEMBERS.to_string()];
-    let members = RoleProcess::start("members", &arguments.map(str::to_owned))?;
-    let grown = daemon.resident()?.saturating_sub(before) as f64 / MEMBERS as f64;
-    row("memory a remote member", format!("{} B", table::count(grown)));
+    let arguments = ["--seed", &daemon.port.to_string(), "--members", &members.to_string()];
+    let mut crowd = RoleProcess::start("members", &arguments.map(str::to_owned))?;
+    // Until all know all, and nobody has anything left to tell.
+    std::thread::sleep(SETTLING);
     let used = daemon.cpu()?;
     std::thread::sleep(IDLE);
-    let used = (daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64 * 100.0;
-    row(&format!("CPU, idle among {MEMBERS} members"), format!("{used:.3} %"));
-    drop(members);
-    table::end();
-    Ok(())
+    let cpu = (daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64;
+    let resident = daemon.resident()?;
+    crowd.begin()?;
+    Ok((resident, cpu))
+}
+
+fn megabytes(bytes: f64) -> String {
+    format!("{:.1} MB", bytes / 1e6)
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.3} %", share * 100.0)
 }
 
 impl Members {
