@@ -1,6 +1,10 @@
 //! What can go wrong, and what to do then. Each error says what state it left behind.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use gossiperl_idl::code;
 use thiserror::Error;
@@ -35,6 +39,14 @@ pub enum OptionsError {
     /// Port 0.
     #[error("port is 0: give the port of the overlay, 1 to 65535")]
     Port,
+    /// An address of another host.
+    #[error(
+        "address {address} is not this host's loopback: the daemon takes clients of its own host alone, at 127.0.0.1 or the loopback address it is bound to"
+    )]
+    Address {
+        /// The address.
+        address: IpAddr,
+    },
     /// A name of no or too many bytes.
     #[error("name has {len} bytes: a client's name has 1 to 255")]
     Name {

@@ -1,5 +1,6 @@
 //! What a client tells about itself and its session.
 
+use thiserror::Error;
 use tokio::sync::broadcast;
 
 use crate::{MemberEvent, Name, Refusal};
@@ -43,18 +44,23 @@ pub enum Event {
 }
 
 /// Why there is no session any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DisconnectReason {
     /// Nothing was heard of the daemon for too long.
+    #[error("nothing was heard of the daemon for too long")]
     Silent,
     /// The system says that nobody listens on the daemon's port.
+    #[error("nobody listens on the daemon's port any more")]
     Unreachable,
     /// The daemon said goodbye: it stops, or leaves the overlay.
+    #[error("the daemon has left the overlay")]
     Goodbye,
     /// The daemon has started anew and does not know the session.
+    #[error("the daemon has started anew")]
     Restarted,
     /// The daemon sent what the protocol does not allow; the session starts again from nothing.
+    #[error("the daemon sent what the protocol does not allow")]
     Protocol,
 }
 

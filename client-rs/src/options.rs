@@ -68,7 +68,8 @@ impl Options {
         }
     }
 
-    /// The address the daemon's overlay is bound to. Default 127.0.0.1; the daemon takes clients from loopback only.
+    /// The loopback address the daemon's overlay is bound to, where that is another than the default 127.0.0.1: the daemon takes
+    /// clients of its own host alone.
     pub fn address(mut self, address: IpAddr) -> Self {
         self.address.set_ip(address);
         self
@@ -124,6 +125,9 @@ impl Options {
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         if self.address.port() == 0 {
             return Err(OptionsError::Port);
+        }
+        if !self.address.ip().is_loopback() {
+            return Err(OptionsError::Address { address: self.address.ip() });
         }
         if !self.name.is_valid() {
             return Err(OptionsError::Name { len: self.name.len() });

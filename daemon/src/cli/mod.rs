@@ -22,6 +22,8 @@ pub use connection::{Connection, Resolved};
 pub(crate) use output::{all as print, note};
 
 /// Gossip as a service for the host: membership, publish and subscribe across every host of an overlay.
+///
+/// Commands end with 0 when all went well, 1 when something failed, 2 for a wrong command line, 78 for a refused configuration.
 #[derive(Debug, Parser)]
 #[command(name = "gossiperl", version, arg_required_else_help = true)]
 pub struct Arguments {

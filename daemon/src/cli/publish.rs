@@ -160,8 +160,8 @@ impl Subscribe {
             let delivery = tokio::select! {
                 biased;
                 Some(event) = events.next() => {
-                    if let Event::Dropped { event_type, count } = event {
-                        output::note(format_args!("lost {count} of {}: read too slowly, the daemon dropped the oldest", Printable(event_type)));
+                    if let Some(told) = told(&event) {
+                        output::note(told);
                     }
                     continue;
                 }
@@ -207,6 +207,22 @@ impl Subscribe {
             (None, Err(_)) => format!("{event_type}  0x{}", hex(delivery.payload())),
         }
     }
+}
+
+/// What a reader of the messages should know.
+fn told(event: &Event) -> Option<String> {
+    Some(match event {
+        Event::Dropped { event_type, count } => {
+            format!(
+                "lost {count} of {}: read too slowly, the daemon dropped the oldest",
+                Printable(event_type)
+            )
+        }
+        Event::Disconnected(reason) => format!("{reason}; waiting for its return"),
+        Event::Connected { daemon, .. } => format!("connected to {}", Printable(daemon)),
+        Event::Refused(refusal) => format!("the daemon refused: {}", Printable(refusal)),
+        _ => return None,
+    })
 }
 
 fn explained(error: SubscribeError) -> anyhow::Error {

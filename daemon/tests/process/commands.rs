@@ -3,10 +3,13 @@
 use std::{
     fs,
     io::Write,
+    net::IpAddr,
     process::{Command, Stdio},
 };
 
-use crate::support::{Daemon, GOSSIPERL, KEY, Running, ended};
+use nix::sys::signal::Signal;
+
+use crate::support::{Daemon, GOSSIPERL, KEY, Running, Table, ended, free_port, write_config};
 
 /// A subscriber that is subscribed already.
 fn subscriber(daemon: &Daemon, arguments: &[&str]) -> Running {
@@ -111,6 +114,51 @@ fn what_others_choose_neither_begins_a_line_nor_commands_a_terminal() {
     assert_eq!((&members["members"][1]["name"], &members["members"][1]["rack"]), (&name.into(), &().into()));
     assert_eq!(daemon.run(&["publish", "a\u{1b}\nb", "line\nline\u{7}\tend"]).0, 0);
     reader.out.wait_for(&[r"a\u{1b}\nb  line\nline\u{7}\tend"]);
+}
+
+#[test]
+fn a_subscriber_says_when_its_daemon_goes_and_when_it_is_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ip: IpAddr = "127.0.0.68".parse().expect("an address");
+    let more = "member_name = \"host-1\"";
+    let table = Table { name: "main", ip, port: free_port(&[ip]), seeds: &[], more };
+    let config = write_config(folder.path(), "", &[table]);
+    let start = || {
+        let daemon = Daemon::start(&config);
+        daemon.wait_for("started");
+        daemon
+    };
+    let daemon = start();
+    let reader = subscriber(&daemon, &["news", "--count", "1"]);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.code(), 0);
+    reader.errors.wait_for(&["the daemon has left the overlay; waiting for its return"]);
+    let daemon = start();
+    reader.errors.wait_for(&["connected to host-1"]);
+    daemon.log().wait_for(&["member_in", "client="]);
+    // Until it has subscribed again nobody is there to take a message.
+    while reader.out.lines().is_empty() {
+        assert_eq!(daemon.run(&["publish", "news", "hello"]).0, 0);
+    }
+    assert_eq!(reader.ended().1, "news  hello\n");
+}
+
+#[test]
+fn a_subscriber_of_protocol_1_is_told_of_what_is_too_large_for_it() {
+    let daemon = Daemon::alone("127.0.0.69");
+    let reader = subscriber(&daemon, &["news", "--legacy"]);
+    let file = daemon.config().with_file_name("large");
+    fs::write(&file, vec![b'x'; 60_000]).expect("written");
+    assert_eq!(daemon.run(&["publish", "news", "--file", file.to_str().expect("text")]).0, 0);
+    reader.errors.wait_for(&["the daemon refused: ", "larger"]);
+}
+
+#[test]
+fn an_address_of_another_host_is_refused_before_anything_is_sent() {
+    let daemon = Daemon::alone("127.0.0.70");
+    let (code, _, errors) = daemon.run(&["members", "--address", "192.0.2.1"]);
+    assert_eq!(code, 1);
+    assert!(errors.contains("address 192.0.2.1 is not this host's loopback"), "{errors}");
 }
 
 #[test]
