@@ -335,7 +335,7 @@ struct MemberUpdate {
   8: optional string accuser
 }
 
-/** Frame 17: first contact, a seed's address is all the sender knows; also the answer to one. */
+/** Frame 17: first contact, an address is all the sender knows, a seed's or a multicast group's; also the answer to one. */
 struct Introduction {
   1: required MemberUpdate member,
   /** True where the sender wants one back. */

@@ -3492,7 +3492,7 @@ impl TSerializable for MemberUpdate {
 // Introduction
 //
 
-/// Frame 17: first contact, a seed's address is all the sender knows; also the answer to one.
+/// Frame 17: first contact, an address is all the sender knows, a seed's or a multicast group's; also the answer to one.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Introduction {
   pub member: MemberUpdate,
