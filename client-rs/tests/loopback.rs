@@ -387,3 +387,14 @@ fn the_end_of_the_runtime_is_the_end_of_the_client() {
         Err(ConnectError::NoRuntime)
     ));
 }
+
+/// The daemon answers one question for the members at a time.
+#[tokio::test]
+async fn members_are_told_to_all_who_ask_at_once() {
+    let daemon = Daemon::start().await;
+    let client = daemon.client("a").await;
+    let (one, other, watch) =
+        soon(async { tokio::join!(client.members(), client.members(), client.watch_members()) }).await;
+    assert_eq!((one.unwrap().len(), other.unwrap().len()), (2, 2));
+    assert_eq!(watch.unwrap().current().len(), 2);
+}

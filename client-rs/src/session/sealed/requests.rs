@@ -18,6 +18,9 @@ pub(super) struct Requests {
     open: BTreeMap<u64, Open>,
     /// The request that watches the members; it stands as long as the client.
     watch: Option<u64>,
+    /// The question for the members that is under way, and those behind it: the daemon answers one at a time, and refuses others.
+    asking: Option<u64>,
+    to_ask: VecDeque<u64>,
     /// Frames to be sent.
     queue: VecDeque<(u8, Bytes)>,
     /// Notices that no frame has brought.
@@ -47,13 +50,33 @@ impl Requests {
     }
 
     pub(super) fn members(&mut self, watch: bool) -> u64 {
-        if !watch {
-            return self.open(Open::Members);
-        }
         let request = self.number();
-        self.watch = Some(request);
-        self.queue.push_back(wire::members_request(request, true));
+        if watch {
+            self.watch = Some(request);
+        } else {
+            self.open.insert(request, Open::Members);
+        }
+        self.to_ask.push_back(request);
+        self.ask_next();
         request
+    }
+
+    /// Asks for the members, where no question for them is under way.
+    fn ask_next(&mut self) {
+        if self.asking.is_none()
+            && let Some(request) = self.to_ask.pop_front()
+        {
+            self.asking = Some(request);
+            // To the daemon the last request says whether changes are wanted.
+            self.queue.push_back(wire::members_request(request, self.watch.is_some()));
+        }
+    }
+
+    /// The daemon's answer to this request is complete.
+    fn answered(&mut self, request: u64) {
+        if self.asking.take_if(|asking| *asking == request).is_some() {
+            self.ask_next();
+        }
     }
 
     /// The next frame to be sent.
@@ -78,12 +101,13 @@ impl Requests {
         for types in all.chunks(TYPES_A_FRAME) {
             self.open(Open::Restore(types.iter().map(|(name, _)| name.clone()).collect()));
         }
-        if let Some(request) = self.watch {
-            self.queue.push_back(wire::members_request(request, true));
-        }
         for (request, open) in self.open.iter().filter(|(_, open)| !matches!(open, Open::Restore(_))) {
-            self.queue.push_back(self.encode(*request, open));
+            self.queue.extend(self.encode(*request, open));
         }
+        let members = self.open.iter().filter(|(_, open)| matches!(open, Open::Members));
+        self.to_ask = self.watch.into_iter().chain(members.map(|(request, _)| *request)).collect();
+        self.asking = None;
+        self.ask_next();
     }
 
     /// Notices that no frame has brought.
@@ -107,6 +131,7 @@ impl Requests {
 
     fn handle_reply(&mut self, body: &[u8]) -> Option<Notice> {
         let (request, result) = wire::reply(body)?;
+        self.answered(request);
         Some(match (self.open.remove(&request), result) {
             (Some(Open::Restore(types)), Ok(())) => Notice::Restored(types),
             (Some(Open::Restore(_)), Err(refusal)) => Notice::Refused(refusal),
@@ -119,28 +144,29 @@ impl Requests {
         let (request, page, last) = wire::members_page(body)?;
         if last {
             self.open.remove(&request);
+            self.answered(request);
         }
         Some(Notice::Members { request, page, last })
     }
 
     fn open(&mut self, open: Open) -> u64 {
         let request = self.number();
-        self.queue.push_back(self.encode(request, &open));
+        self.queue.extend(self.encode(request, &open));
         self.open.insert(request, open);
         request
     }
 
-    fn encode(&self, request: u64, open: &Open) -> (u8, Bytes) {
-        match open {
+    /// The request's frame; `None` for questions for the members, which have their turn.
+    fn encode(&self, request: u64, open: &Open) -> Option<(u8, Bytes)> {
+        Some(match open {
             Open::Subscribe(types) => wire::subscribe(request, types),
             Open::Unsubscribe(types) => wire::unsubscribe(request, types),
-            // To the daemon the last request says whether changes are wanted.
-            Open::Members => wire::members_request(request, self.watch.is_some()),
+            Open::Members => return None,
             Open::Restore(types) => {
                 let with_policy = |name: &Name| Some((name.clone(), *self.subscriptions.get(name)?));
                 wire::subscribe(request, &types.iter().filter_map(with_policy).collect::<Vec<_>>())
             }
-        }
+        })
     }
 
     fn number(&mut self) -> u64 {
