@@ -65,9 +65,12 @@ impl Congestion {
         true
     }
 
-    /// Nothing was heard for a retransmission timeout (RFC 5681 section 3.1).
-    pub(crate) fn expired(&mut self, next: u64) {
-        self.threshold = (self.window / 2).max(self.least);
+    /// Nothing was heard for a retransmission timeout; `again`: nor since the last one. Then the threshold stays, or an outage would cost
+    /// all that was learnt (RFC 5681 section 3.1).
+    pub(crate) fn expired(&mut self, next: u64, again: bool) {
+        if !again {
+            self.threshold = (self.window / 2).max(self.least);
+        }
         self.window = self.least;
         self.recovery = next;
     }
@@ -101,7 +104,7 @@ mod tests {
             congestion.lost(datagram, datagram + 1);
         }
         assert_eq!(congestion.window(), LEAST);
-        congestion.expired(40);
+        congestion.expired(40, false);
         assert_eq!(congestion.window(), LEAST);
     }
 

@@ -237,7 +237,7 @@ impl Sender {
         }
         stats.expiries += 1;
         self.rtt.back_off();
-        self.congestion.expired(self.flight.next_datagram());
+        self.congestion.expired(self.flight.next_datagram(), self.tries.is_some());
         // What the peer keeps might be lost as well, if it has dropped it since (RFC 2018 section 8).
         self.flight.rewind();
         self.tries = Some(TRIES);

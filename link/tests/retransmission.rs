@@ -214,3 +214,29 @@ fn transmit_with(link: &mut Link, now: Time, limit: usize) -> Vec<usize> {
     }
     lengths
 }
+
+#[test]
+fn a_silence_of_several_timeouts_costs_half_the_window_as_one_does() {
+    let mut link = sender(900);
+    let mut now = START;
+    let round = |link: &mut Link, now: &mut Time| {
+        transmit(link, *now);
+        *now = *now + 20 * MS;
+        link.handle_acknowledgement(*now, &acknowledgement(link.stats().sent, NONE)).expect("honest");
+    };
+    for _ in 0..2 {
+        round(&mut link, &mut now);
+    }
+    let before = link.congestion_window();
+    for _ in 0..4 {
+        transmit(&mut link, now);
+        now = link.poll_timeout().expect("a timeout");
+        link.handle_timeout(now);
+    }
+    assert!(link.stats().expiries == 4 && link.congestion_window() <= before / 4);
+    // The peer is heard again: slow start, until there is half of what there was.
+    for _ in 0..5 {
+        round(&mut link, &mut now);
+    }
+    assert!(link.congestion_window() >= before / 2, "{} of {before}", link.congestion_window());
+}
