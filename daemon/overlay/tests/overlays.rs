@@ -155,6 +155,32 @@ fn a_leaving_daemon_is_out_at_once_and_its_clients_are_told() {
 }
 
 #[test]
+fn a_leaving_daemon_hands_over_first_what_it_has_taken_for_others() {
+    let mut network = Network::new(2, 0.0, seed());
+    let (publisher, subscriber) = network.pair(1, "n");
+    network.deaf.insert((0, 1));
+    for number in 0..100u32 {
+        network.client(0, publisher).publish("n", &number.to_be_bytes());
+    }
+    network.run(SECOND / 10);
+    assert_eq!(network.client(0, publisher).link.queued_frames(), 0, "acknowledged");
+    let now = network.now;
+    network.machines[0].overlay.leave(now);
+    for tenth in 0..100 {
+        if network.machines[0].overlay.is_left() {
+            break;
+        }
+        if tenth == 15 {
+            network.deaf.clear();
+        }
+        network.run(SECOND / 10);
+    }
+    network.machines[0].up = false;
+    network.run(SECOND);
+    assert_eq!(network.numbers(1, subscriber), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_wrong_overlay_secret_keeps_a_daemon_out_and_is_only_counted() {
     let mut network = Network::new(2, 0.0, seed());
     let mut config = Config::new("test", "intruder", (Ipv4Addr::new(10, 0, 9, 9).into(), 6666), KEY);

@@ -313,6 +313,18 @@ fn leaving_says_goodbye_and_refuses_newcomers() {
     assert_eq!(host.clients[1].heard, [Heard::Refusal { code: code::STOPPING, entity: "b".to_owned() }]);
 }
 
+#[test]
+fn who_leaves_acknowledges_nothing_more() {
+    let mut host = Host::connected(config(), &["a", "b"]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.settle();
+    host.overlay.leave(host.now);
+    host.clients[0].publish("n", b"on its way when goodbye was said");
+    host.run(SECOND);
+    assert_eq!(host.clients[0].link.queued_frames(), 1, "the publisher keeps it for the next run");
+    assert_eq!(host.clients[1].messages().count(), 0);
+}
+
 /// A datagram with a message, and a host whose subscriber waits for it.
 fn message_in_flight() -> (Host, Vec<u8>) {
     let mut host = Host::connected(config(), &["a", "b"]);

@@ -33,7 +33,7 @@ use crate::{
     clients::{ClientId, Legacy, Registry},
     datagram::Datagrams,
     delivery::{Bodies, Cause, Pressure, Routes},
-    endpoint::{EndpointId, Endpoints},
+    endpoint::{Endpoint, EndpointId, Endpoints},
     event::{Event, View},
     members::{Me, Members, Settings},
     state::{State, store::Bounds},
@@ -307,9 +307,14 @@ impl Overlay {
         }
     }
 
-    /// Whether our leaving has been told widely enough to stop.
+    /// Whether our leaving has been told widely enough to stop, and the other daemons have what we had taken for their clients. One of them
+    /// may take its time: who waits for this needs a bound.
     pub fn is_left(&self) -> bool {
-        self.leaving && self.members.is_left()
+        let waits = |endpoint: &Endpoint| {
+            let queued = endpoint.link.as_deref().is_some_and(|link| link.queued_frames() > 0);
+            endpoint.session.is_none() && endpoint.reachable && queued
+        };
+        self.leaving && self.members.is_left() && !self.endpoints.iter().any(waits)
     }
 
     /// Where the other daemons are, to join through when we start again.

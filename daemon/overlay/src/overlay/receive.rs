@@ -224,6 +224,10 @@ impl Overlay {
         if message.sequence <= last_sequence {
             return Verdict::Taken;
         }
+        if self.leaving {
+            // It has been told goodbye, and publishes again what nobody has taken.
+            return Verdict::Hold;
+        }
         let verdict = self.publish(now, Source::Session(id, client), &message, body);
         if verdict == Verdict::Taken
             && let Some(session) =
