@@ -48,7 +48,7 @@ impl Overlay {
         }
         let sequence = self.legacy_sequence + 1;
         let message = publication.message(self.legacy_publisher, sequence);
-        if let Some(code) = super::sessions::type_fault(message.event_type) {
+        if let Some(code) = super::requests::type_fault(message.event_type) {
             self.stats.refused += 1;
             self.legacy.refuse(now, publication, code);
             return;

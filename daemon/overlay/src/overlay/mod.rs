@@ -7,6 +7,7 @@ mod load;
 mod members_of;
 mod publish;
 mod receive;
+mod requests;
 mod runs;
 mod sessions;
 mod succession;

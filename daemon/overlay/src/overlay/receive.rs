@@ -216,7 +216,7 @@ impl Overlay {
                 return Verdict::Taken;
             }
         };
-        if let Some(code) = super::sessions::publish_fault(&message, instance) {
+        if let Some(code) = super::requests::publish_fault(&message, instance) {
             self.stats.refused += 1;
             self.refuse_publish(id, message.sequence, code, message.event_type);
             return Verdict::Taken;
