@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gossiperl_overlay::Detector;
 
-/// What kind of network an overlay lives in. The numbers are memberlist's published ones
-/// (`DefaultLANConfig`, `DefaultWANConfig`, `DefaultLocalConfig`).
+/// What kind of network an overlay lives in. The numbers are memberlist's published ones (`DefaultWANConfig`,
+/// `DefaultLocalConfig`), but for those of [`Detector::lan`], which says what and why.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preset {
     /// Hosts of one data centre: round trips of a few milliseconds.

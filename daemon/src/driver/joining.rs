@@ -16,6 +16,8 @@ use crate::{
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Attempts in vain before they are told of: the others of a whole overlay that starts may take some seconds.
+const TOLD_AFTER: u32 = 4;
 const PAUSE_IN_COMPANY: Duration = Duration::from_secs(60);
 
 /// The attempts to join.
@@ -34,6 +36,10 @@ pub(super) struct Joining {
     alone: bool,
     /// Names whose failure is in the log already.
     failed: BTreeSet<Seed>,
+    /// Where the last attempt knocked.
+    knocked: Vec<SocketAddr>,
+    /// Attempts in a row that brought no company.
+    in_vain: u32,
 }
 
 impl Joining {
@@ -55,6 +61,8 @@ impl Joining {
             pause: FIRST_PAUSE,
             alone: true,
             failed: BTreeSet::new(),
+            knocked: Vec::new(),
+            in_vain: 0,
         }
     }
 
@@ -87,12 +95,21 @@ impl Joining {
         let found = asking.await.unwrap_or_default();
         self.asking = None;
         self.tell(&found);
-        self.doors(found.addresses)
+        self.knocked = self.doors(found.addresses);
+        self.knocked.clone()
     }
 
     /// The attempt is made; another follows, later with company than alone.
     pub(super) fn attempted(&mut self, now: Instant, alone: bool) {
         self.alone = alone;
+        self.in_vain = if alone && !self.knocked.is_empty() { self.in_vain.saturating_add(1) } else { 0 };
+        if self.in_vain == TOLD_AFTER {
+            tracing::warn!(
+                overlay = %self.overlay, tried = ?self.knocked,
+                "nobody lets us in; tried again. Is gossiperld running there, at this port, and with our symmetric_key and secret? \
+                 Its log counts what it refuses"
+            );
+        }
         let pause = match alone {
             true => self.pause,
             false => PAUSE_IN_COMPANY,

@@ -58,7 +58,7 @@ impl Report {
             replayed = since(|stats| stats.replayed),
             foreign = since(|stats| stats.foreign),
             malformed = since(|stats| stats.malformed),
-            "datagrams refused"
+            "datagrams refused: unknown_key, the sender has another symmetric_key; forged, another secret, or the bytes were changed"
         );
         self.told = *stats;
     }

@@ -10,6 +10,7 @@ mod demo;
 mod hostile;
 mod interrupted;
 mod legacy;
+mod lonely;
 mod messages;
 mod multicast;
 mod restart;
