@@ -181,10 +181,10 @@ impl Endpoint {
         self.link.as_deref_mut().is_some_and(|link| link.send(frame::MESSAGE, event_type.0, body).is_ok())
     }
 
-    /// Whether no message waits for it: it cannot be slow then.
+    /// Whether no message waits for it: it cannot be slow then. What it has claimed of a backlog is in its link as far as there is room;
+    /// what it has not claimed is not for it.
     pub(crate) fn has_nothing_to_take(&self) -> bool {
-        let backlog = self.session.as_deref().is_some_and(|session| session.backlog.is_some());
-        !backlog && self.link.as_deref().is_some_and(|link| link.queued_frames() == 0)
+        self.link.as_deref().is_some_and(|link| link.queued_frames() == 0)
     }
 
     /// Drops the oldest message of the type that was not sent yet. False: there is none.

@@ -19,6 +19,26 @@ fn one_that_had_nothing_to_take_before_keeps_its_five_seconds() {
     let mut host = Host::connected(config, &["publisher", "subscriber"]);
     host.clients[1].subscribe("n", SlowPolicy::WAIT);
     host.run(6 * SECOND);
+    is_busy_for_three_seconds(&mut host);
+}
+
+#[test]
+fn what_its_last_session_left_and_it_does_not_want_does_not_count() {
+    let mut config = config();
+    config.limits.queue_frames = 100;
+    let mut host = Host::connected(config, &["publisher", "subscriber"]);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.clients[1].subscribe("unwanted", SlowPolicy::WAIT);
+    host.run(SECOND);
+    host.clients[1] = host.clients[1].restarted(9);
+    host.clients[1].hello();
+    host.run(SECOND);
+    host.clients[1].subscribe("n", SlowPolicy::WAIT);
+    host.run(6 * SECOND);
+    is_busy_for_three_seconds(&mut host);
+}
+
+fn is_busy_for_three_seconds(host: &mut Host) {
     // Silence, then more than the queue holds, and a subscriber that is busy for a while.
     host.clients[1].holds = true;
     for number in 0..500u32 {
