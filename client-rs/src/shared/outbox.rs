@@ -155,11 +155,11 @@ impl Outbox {
         if index < self.acknowledged {
             return Poll::Ready(self.failures.remove(&index).map_or(Ok(()), Err));
         }
+        // Several may wait for one message, flushes and who published it, and each may ask often.
         let place = self.waiters.partition_point(|(other, _)| *other < index);
-        match self.waiters.get_mut(place) {
-            Some((other, waker)) if *other == index && waker.will_wake(context.waker()) => {}
-            // Several may wait for one message: flushes, and who published it.
-            _ => self.waiters.insert(place, (index, context.waker().clone())),
+        let mut same = self.waiters.range(place..).take_while(|(other, _)| *other == index);
+        if !same.any(|(_, waker)| waker.will_wake(context.waker())) {
+            self.waiters.insert(place, (index, context.waker().clone()));
         }
         Poll::Pending
     }
@@ -276,5 +276,22 @@ mod tests {
         assert_eq!(outbox.poll_done(0, &mut context), Poll::Ready(Ok(())));
         assert_eq!(outbox.poll_done(1, &mut context), Poll::Ready(Err(PublishError::Closed)));
         assert!(outbox.poll_done(2, &mut context).is_pending());
+    }
+
+    #[test]
+    fn a_task_that_asks_again_and_again_waits_once() {
+        struct Nobody;
+        impl std::task::Wake for Nobody {
+            fn wake(self: std::sync::Arc<Self>) {}
+        }
+        let mut outbox = outbox(10, 1_000);
+        outbox.push(b"a", b"").unwrap();
+        let tasks = [0; 2].map(|_| Waker::from(std::sync::Arc::new(Nobody)));
+        for _ in 0..10 {
+            for task in &tasks {
+                assert!(outbox.poll_done(0, &mut Context::from_waker(task)).is_pending());
+            }
+        }
+        assert_eq!(outbox.waiters.len(), 2);
     }
 }
