@@ -96,23 +96,25 @@ impl Detector {
         }
     }
 
-    /// Hosts far from each other: memberlist's `DefaultWANConfig` but for the suspicion.
+    /// Hosts far from each other: memberlist's `DefaultWANConfig`, whose suspicion grows with the members in another way.
     pub const fn wan() -> Self {
         Detector {
             probe_every: Duration::from_secs(5),
             probe_timeout: Duration::from_secs(3),
             gossip_every: Duration::from_millis(500),
             gossip_nodes: 4,
+            suspicion_mult: 6,
             ..Detector::lan()
         }
     }
 
-    /// Daemons of one host: memberlist's `DefaultLocalConfig` but for the suspicion.
+    /// Daemons of one host: memberlist's `DefaultLocalConfig`, with the same difference.
     pub const fn local() -> Self {
         Detector {
             probe_timeout: Duration::from_millis(200),
             indirect_probes: 1,
             gossip_every: Duration::from_millis(100),
+            suspicion_mult: 3,
             retransmit_mult: 2,
             ..Detector::lan()
         }

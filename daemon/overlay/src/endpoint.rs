@@ -391,6 +391,11 @@ impl Endpoints {
         }
     }
 
+    /// How many are in line to send, at most.
+    pub(crate) fn in_line(&self) -> usize {
+        self.dirty.len()
+    }
+
     /// The next endpoint with something to send; it leaves the line.
     pub(crate) fn next_dirty(&mut self) -> Option<EndpointId> {
         loop {

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use gossiperl_overlay::Detector;
 
-/// What kind of network an overlay lives in. The numbers are memberlist's published ones (`DefaultWANConfig`,
-/// `DefaultLocalConfig`), but for those of [`Detector::lan`], which says what and why.
+/// What kind of network an overlay lives in. [`Detector`] has the numbers and where they come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preset {
     /// Hosts of one data centre: round trips of a few milliseconds.
@@ -24,25 +23,10 @@ impl Preset {
 
     /// The timings of this preset.
     pub fn detector(self) -> Detector {
-        let lan = Detector::default();
         match self {
-            Preset::Lan => lan,
-            Preset::Wan => Detector {
-                probe_every: Duration::from_secs(5),
-                probe_timeout: Duration::from_secs(3),
-                gossip_every: Duration::from_millis(500),
-                gossip_nodes: 4,
-                suspicion_mult: 6,
-                ..lan
-            },
-            Preset::Local => Detector {
-                probe_timeout: Duration::from_millis(200),
-                indirect_probes: 1,
-                gossip_every: Duration::from_millis(100),
-                suspicion_mult: 3,
-                retransmit_mult: 2,
-                ..lan
-            },
+            Preset::Lan => Detector::lan(),
+            Preset::Wan => Detector::wan(),
+            Preset::Local => Detector::local(),
         }
     }
 }

@@ -69,7 +69,9 @@ impl Overlay {
     }
 
     fn transmit_endpoint(&mut self, now: Time, out: &mut Vec<u8>) -> Option<SocketAddr> {
-        while let Some(id) = self.endpoints.next_dirty() {
+        // Each once: one that wants to send and fills nothing, which would be a defect, must not stop the others.
+        for _ in 0..self.endpoints.in_line() {
+            let Some(id) = self.endpoints.next_dirty() else { break };
             let sent = self.fill_datagram(now, id, out);
             self.endpoints.settle(now, id);
             if sent.is_some() {
