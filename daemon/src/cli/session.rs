@@ -10,6 +10,8 @@ use super::Connection;
 
 /// Longest wait for a session: a daemon on this host answers in a millisecond, or is not there.
 const CONNECTING: Duration = Duration::from_secs(3);
+/// How long an interrupted command waits for the session that it has asked for, to say goodbye.
+const GIVING_UP: Duration = Duration::from_millis(500);
 /// Longest wait for an answer of the daemon.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -64,9 +66,22 @@ pub(crate) fn with_client(
     work: impl AsyncFnOnce(&Client) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     block_on(async |signals| {
+        let mut connecting = std::pin::pin!(connection.connect());
         let client = tokio::select! {
-            client = connection.connect() => client?,
-            () = signals.next() => return interruption.result(),
+            client = &mut connecting => client?,
+            () = signals.next() => {
+                // The daemon may know us already.
+                let goodbye = async {
+                    if let Ok(Ok(client)) = tokio::time::timeout(GIVING_UP, connecting).await {
+                        client.close().await;
+                    }
+                };
+                tokio::select! {
+                    () = goodbye => {}
+                    () = signals.next() => {}
+                }
+                return interruption.result();
+            }
         };
         let result = tokio::select! {
             result = work(&client) => result,
