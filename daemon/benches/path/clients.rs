@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use clap::Args;
 use gossiperl_client::{Client, Options, SlowPolicy, Subscription};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Interval};
 
 use crate::{
     children::{KEY, finish, ready},
@@ -51,7 +51,7 @@ impl Publish {
             let mut payload = self.load.payload();
             blocking(|| ready("")).await?;
             let start = system::now();
-            let ticks = (self.load.rate > 0).then(|| ticks(self.load.tick()));
+            let mut clock = Clock::new(self.load);
             let mut sent = 0;
             while sent < self.load.messages {
                 let due = self.load.due(start);
@@ -60,9 +60,7 @@ impl Publish {
                     publisher.send(&payload).await?;
                 }
                 sent = due;
-                if let Some(ticks) = &ticks {
-                    ticks.notified().await;
-                }
+                clock.tick().await;
             }
             publisher.flush().await?;
             blocking(move || finish(&start)).await
@@ -119,17 +117,43 @@ async fn take_all(mut subscription: Subscription, load: Load) -> anyhow::Result<
     Ok(receipts.tell())
 }
 
-/// A clock with shorter ticks than the runtime's, which are of a millisecond. It stops when it is dropped.
-fn ticks(every: Duration) -> Arc<Notify> {
-    let ticks = Arc::new(Notify::new());
-    let ticking = Arc::downgrade(&ticks);
-    std::thread::spawn(move || {
-        while let Some(ticks) = ticking.upgrade() {
-            ticks.notify_one();
-            std::thread::sleep(every);
+/// What a publisher at a rate waits for.
+enum Clock {
+    /// As many as go.
+    None,
+    /// The runtime's own timer, whose shortest time is a millisecond.
+    Runtime(Interval),
+    /// A thread, for shorter ticks. It stops when this is dropped.
+    Thread(Arc<Notify>),
+}
+
+impl Clock {
+    fn new(load: Load) -> Self {
+        match load.tick() {
+            _ if load.rate == 0 => Clock::None,
+            tick if tick >= Duration::from_millis(1) => Clock::Runtime(tokio::time::interval(tick)),
+            tick => {
+                let ticks = Arc::new(Notify::new());
+                let ticking = Arc::downgrade(&ticks);
+                std::thread::spawn(move || {
+                    while let Some(ticks) = ticking.upgrade() {
+                        ticks.notify_one();
+                        drop(ticks);
+                        std::thread::sleep(tick);
+                    }
+                });
+                Clock::Thread(ticks)
+            }
         }
-    });
-    ticks
+    }
+
+    async fn tick(&mut self) {
+        match self {
+            Clock::None => {}
+            Clock::Runtime(interval) => drop(interval.tick().await),
+            Clock::Thread(ticks) => ticks.notified().await,
+        }
+    }
 }
 
 async fn connect(port: u16, name: &str) -> anyhow::Result<Client> {

@@ -1,4 +1,4 @@
-//! From publishing to delivery: at 1,000 messages a second, and at half of what gossiperl carries on the same machine just now.
+//! From publishing to delivery: at 1,000 messages a second, at half of the budgeted rate, and at half of what gossiperl carries on the same machine just now.
 
 use crate::{
     load::{Load, Received},
@@ -8,6 +8,8 @@ use crate::{
 
 const SIZE: usize = 200;
 const SLOW: u64 = 1_000;
+/// Half of the rate that gossiperl is meant to carry.
+const HALF_OF_BUDGET: u64 = 375_000;
 const SECONDS: u64 = 3;
 /// Messages of the run that finds the full rate.
 const PROBE: u64 = 1_000_000;
@@ -18,6 +20,7 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<()> {
         &["load", "through", "p50", "p99", "most", "p99, lowest to highest round"],
     );
     rows("1,000/s", rounds, || Ok(SLOW))?;
+    rows("375,000/s", rounds, || Ok(HALF_OF_BUDGET))?;
     rows("half of gossiperl's full rate", rounds, || {
         let load = Load { messages: PROBE, size: SIZE, rate: 0 };
         Ok((Run::of(Through::Gossiperl, load, 1)?.rate() / 2.0) as u64)
