@@ -68,6 +68,10 @@ pub enum MemberEventKind {
 pub struct MemberCounters {
     /// Updates that were no claims.
     pub malformed: u64,
+    /// Claims that told something new.
+    pub news: u64,
+    /// Claims that told what is known: copies that arrived once more.
+    pub known: u64,
     /// Claims that lost against what is known.
     pub stale: u64,
     /// Claims of a second daemon with a live one's name.

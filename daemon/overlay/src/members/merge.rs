@@ -68,7 +68,10 @@ impl Members {
             Some(id) => self.merge_known(now, id, claim, source),
         };
         match merged {
-            Merged::News(id) => self.pass_on(id, source),
+            Merged::News(id) => {
+                count(&mut self.counters.news);
+                self.pass_on(id, source);
+            }
             Merged::Stale(_) => count(&mut self.counters.stale),
             Merged::NoRoom => count(&mut self.counters.no_room),
             Merged::Conflict(id) => {
@@ -77,7 +80,8 @@ impl Members {
                 // Is the known one still there?
                 self.hasten(now, id);
             }
-            Merged::Known | Merged::Own => {}
+            Merged::Known => count(&mut self.counters.known),
+            Merged::Own => {}
         }
         merged
     }

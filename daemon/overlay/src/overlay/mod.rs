@@ -12,6 +12,7 @@ mod runs;
 mod sessions;
 mod succession;
 mod transmit;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
