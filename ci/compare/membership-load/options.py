@@ -28,8 +28,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--kills",
         type=_number(1, 1_000),
-        default=5,
-        help="kills, newcomers and messages at each size and loss (5)",
+        default=10,
+        help="kills, newcomers and messages at each size and loss (10)",
     )
     parser.add_argument(
         "--quiet", type=_number(1, 86_400), default=60, help="seconds of the quiet period (60)"
