@@ -7,6 +7,8 @@ use std::{
 
 use zeroize::Zeroizing;
 
+use crate::Identities;
+
 /// Everything an overlay is told from outside. [`Config::new`] gives the defaults.
 #[derive(Clone)]
 pub struct Config {
@@ -45,6 +47,9 @@ pub struct Config {
     pub redelivery_retry_max: u32,
     /// How often a protocol-2 client is to be heard of. Default 2 s.
     pub keepalive_every: Duration,
+    /// Where several overlays of this process hold the identities of members, each once: for simulations, whose overlays have the same
+    /// members. Default: none.
+    pub identities: Option<Identities>,
     /// Bounds of queues and tables.
     pub limits: Limits,
 }
@@ -179,6 +184,7 @@ impl Config {
             redelivery_retry_every: Duration::from_secs(5),
             redelivery_retry_max: 0,
             keepalive_every: Duration::from_secs(2),
+            identities: None,
             limits: Limits::default(),
         }
     }

@@ -12,19 +12,17 @@ impl Members {
         let mut suspects = 0;
         let mut news = 0;
         for (id, member) in self.iter() {
-            assert_eq!(self.by_name(&member.name), Some(id));
-            assert_eq!(member.suspicion.is_some(), member.liveness == Liveness::Suspect, "{member:?}");
-            if let Some(suspicion) = &member.suspicion {
-                assert!(self.suspicions.contains(&(suspicion.deadline, id)));
-                suspects += 1;
-            }
-            news += usize::from(member.gossip.is_some());
+            assert_eq!(self.by_name(member.name()), Some(id));
+            let suspected = self.suspicions.get(id).is_some();
+            assert_eq!(suspected, member.liveness == Liveness::Suspect, "{member:?}");
+            suspects += usize::from(suspected);
+            news += usize::from(self.gossip.contains(id));
             if id == MemberId::ME {
                 assert_eq!(member.list, List::None);
                 continue;
             }
-            assert_eq!(self.by_generation(&member.generation), Some(id));
-            let near = member.rack == self.me().rack;
+            assert_eq!(self.by_generation(member.generation()), Some(id));
+            let near = member.rack() == self.me().rack();
             let list = match member.liveness {
                 Liveness::Alive | Liveness::Suspect if near => List::Near,
                 Liveness::Alive | Liveness::Suspect => List::Far,

@@ -11,6 +11,8 @@ use gossiperl_idl::{
 };
 use thiserror::Error;
 
+use crate::Identity;
+
 /// Longest name of a member and of a rack, in bytes (PROTOCOL.md section 3).
 pub const MAX_NAME: usize = 255;
 /// The highest incarnation the wire can carry.
@@ -91,6 +93,14 @@ impl<'a> Claim<'a> {
             rack: &update.rack,
             accuser,
         })
+    }
+
+    /// Whether it speaks of this identity and no other.
+    pub(super) fn is_of(&self, identity: &Identity) -> bool {
+        self.generation == identity.generation
+            && self.address == identity.address
+            && *self.name == *identity.name
+            && *self.rack == *identity.rack
     }
 
     /// The claim as the wire has it.

@@ -3,9 +3,9 @@
 //! An entry is a member, not a message: what goes out is what the table says then, so that a later change replaces the
 //! earlier one. Each is told `retransmit_mult * ceil(log10(members + 1))` times and then leaves the queue.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::table::{Member, MemberId};
+use super::table::MemberId;
 
 /// How many entries that do not fit are passed over before a datagram counts as full.
 const MISSES: usize = 4;
@@ -26,6 +26,8 @@ pub(super) enum Told {
 pub(super) struct GossipQueue {
     /// Fewest tellings first, then the newest.
     entries: BTreeSet<(u16, u32, MemberId)>,
+    /// The same by member.
+    of: BTreeMap<MemberId, (u16, u32)>,
     /// Counts down, so that newer entries order first.
     stamp: u32,
 }
@@ -45,17 +47,20 @@ impl GossipQueue {
     }
 
     /// (Re)starts the telling of a member's news.
-    pub(super) fn push(&mut self, id: MemberId, member: &mut Member) {
-        self.remove(id, member);
+    pub(super) fn push(&mut self, id: MemberId) {
         self.stamp = self.stamp.wrapping_sub(1);
-        member.gossip = Some((0, self.stamp));
-        self.entries.insert((0, self.stamp, id));
+        self.put(id, 0, self.stamp);
     }
 
-    pub(super) fn remove(&mut self, id: MemberId, member: &mut Member) {
-        if let Some((told, stamp)) = member.gossip.take() {
+    pub(super) fn remove(&mut self, id: MemberId) {
+        if let Some((told, stamp)) = self.of.remove(&id) {
             self.entries.remove(&(told, stamp, id));
         }
+    }
+
+    /// Whether news of this member are still being told.
+    pub(super) fn contains(&self, id: MemberId) -> bool {
+        self.of.contains_key(&id)
     }
 
     /// Offers each entry, with the number of its tellings so far, to `put` until some found no room; those told.
@@ -76,14 +81,21 @@ impl GossipQueue {
     }
 
     /// Counts a telling; the entry goes when that was the last of `limit`.
-    pub(super) fn count(&mut self, id: MemberId, member: &mut Member, limit: u16) {
-        let Some((told, stamp)) = member.gossip else { return };
-        self.entries.remove(&(told, stamp, id));
+    pub(super) fn count(&mut self, id: MemberId, limit: u16) {
+        let Some(&(told, stamp)) = self.of.get(&id) else { return };
         let told = told.saturating_add(1);
-        member.gossip = (told < limit).then_some((told, stamp));
-        if member.gossip.is_some() {
-            self.entries.insert((told, stamp, id));
+        if told < limit {
+            self.put(id, told, stamp);
+        } else {
+            self.remove(id);
         }
+    }
+
+    fn put(&mut self, id: MemberId, told: u16, stamp: u32) {
+        if let Some((told, stamp)) = self.of.insert(id, (told, stamp)) {
+            self.entries.remove(&(told, stamp, id));
+        }
+        self.entries.insert((told, stamp, id));
     }
 }
 

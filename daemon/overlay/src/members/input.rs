@@ -64,7 +64,7 @@ impl Members {
         if self.me().liveness == Liveness::Left {
             return;
         }
-        if *generation == self.me().generation {
+        if generation == self.me().generation() {
             self.seeds.is_us(&from);
             return;
         }
@@ -164,7 +164,7 @@ impl Members {
     pub fn handle_challenge(&mut self, now: Time, from: SocketAddr, generation: &Salt) {
         self.enter_time(now);
         let address = canonical(from);
-        if *generation == self.me().generation {
+        if generation == self.me().generation() {
             self.seeds.is_us(&address);
             return;
         }
@@ -208,11 +208,11 @@ impl Members {
 
     /// Tells a daemon what we know of it, or of its name, that it does not: it refutes, or takes a newer generation.
     fn correct(&mut self, now: Time, id: MemberId, to: SocketAddr, generation: Salt, answer: bool) {
-        let Some(member) = self.table.get_mut(id) else { return };
-        if member.noticed > now {
+        let Some(member) = self.table.get(id) else { return };
+        if self.noticed.holds(now, id) {
             return;
         }
-        member.noticed = now + NOTICE_EVERY;
+        self.noticed.begin(now, id, now + NOTICE_EVERY);
         let update = member.claim().to_update();
         self.send(to, Some(generation), MembersFrame::Update(update));
         self.introduce(to, Some(generation), answer);

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
 use super::{
-    Members,
+    Member, Members,
     claim::{Liveness, canonical},
 };
 
@@ -107,7 +107,7 @@ impl Members {
                 break;
             }
             if address.port() == 0
-                || address == self.me().address
+                || address == self.me().address()
                 || seeds.iter().any(|seed| seed.address == address)
             {
                 continue;
@@ -175,7 +175,7 @@ impl Members {
             return;
         }
         let lost = self.lists.next_lost(&mut self.table, &mut self.rng);
-        if let Some(address) = lost.and_then(|id| self.table.get(id)).map(|member| member.address) {
+        if let Some(address) = lost.and_then(|id| self.table.get(id)).map(Member::address) {
             self.introduce(address, None, true);
         }
     }

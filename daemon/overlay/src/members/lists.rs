@@ -10,6 +10,7 @@ use rand::{Rng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use super::table::{List, MemberId, NOWHERE, Table};
+use crate::index::make_room;
 
 /// One probe of so many goes to another rack. Our choice: a rack of its own is then still probed once in four periods.
 const FAR_PROBES: u32 = 4;
@@ -49,6 +50,7 @@ impl Lists {
         }
         self.take_out(table, id);
         let Some(ring) = self.ring(list) else { return };
+        make_room(&mut ring.order);
         ring.order.push(id);
         let last = ring.order.len() - 1;
         let place = rng.random_range(ring.cursor.min(last)..=last);

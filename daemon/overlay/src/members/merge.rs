@@ -16,6 +16,7 @@ use super::{
     event::count,
     table::{Member, MemberId},
 };
+use crate::Identity;
 
 /// So many of those who hear of a suspicion probe the suspect at once, on average. Two confirmations are wanted; chance
 /// rarely picks fewer than two with this.
@@ -89,7 +90,7 @@ impl Members {
     /// A run has one name: who has this generation, where that is not the claim's member.
     fn other_of_run(&self, generation: &Salt, known: Option<MemberId>) -> Option<MemberId> {
         let holder = match self.table.by_generation(generation) {
-            None if *generation == self.me().generation => Some(MemberId::ME),
+            None if generation == self.me().generation() => Some(MemberId::ME),
             holder => holder,
         };
         holder.filter(|_| holder != known)
@@ -99,21 +100,23 @@ impl Members {
         if !self.make_room(now) {
             return Merged::NoRoom;
         }
-        let rack = self.shared_rack(claim.rack);
-        let id = self.table.insert(Member::new(now, claim, rack));
+        let identity = self.identify(claim, None);
+        // Polled as new, unless it was known under this name when that was last asked for.
+        self.changed.entry(identity.name.clone()).or_insert(None);
+        let id = self.table.insert(Member::new(now, claim, identity));
         self.enter(now, id, claim);
         Merged::News(id)
     }
 
     fn merge_known(&mut self, now: Time, id: MemberId, claim: &Claim<'_>, source: Source) -> Merged {
         let Some(member) = self.table.get(id) else { return Merged::Known };
-        if claim.generation < member.generation {
+        if claim.generation < *member.generation() {
             return Merged::Stale(id);
         }
-        if claim.generation == member.generation {
+        if claim.generation == *member.generation() {
             return self.merge_same_run(now, id, claim, source);
         }
-        if member.liveness.is_live() && member.address != claim.address {
+        if member.liveness.is_live() && member.address() != claim.address {
             return Merged::Conflict(id);
         }
         self.probes.forget(id);
@@ -204,38 +207,21 @@ impl Members {
 
     /// Counts an accuser of a suspect. True where it was news.
     pub(super) fn confirm(&mut self, id: MemberId, accuser: &Arc<str>) -> bool {
-        let Some(suspicion) = self.table.get_mut(id).and_then(|member| member.suspicion.as_mut()) else {
-            return false;
-        };
-        let before = suspicion.deadline;
-        if !suspicion.confirm(accuser) {
-            return false;
-        }
-        let after = suspicion.deadline;
-        self.suspicions.remove(&(before, id));
-        self.suspicions.insert((after, id));
-        true
+        self.suspicions.change(id, |suspicion| suspicion.confirm(accuser)).unwrap_or(false)
     }
 
     /// Lets a suspicion last no longer than this from its start. Returns its end; of one not suspected, the start of time.
     fn bring_forward(&mut self, id: MemberId, lasting: Duration) -> Time {
-        let Some(suspicion) = self.table.get_mut(id).and_then(|member| member.suspicion.as_mut()) else {
-            return Time::ZERO;
-        };
-        let before = suspicion.deadline;
-        suspicion.bring_forward(lasting);
-        let after = suspicion.deadline;
-        self.suspicions.remove(&(before, id));
-        self.suspicions.insert((after, id));
-        after
+        self.suspicions.change(id, |suspicion| suspicion.bring_forward(lasting));
+        self.suspicions.get(id).map_or(Time::ZERO, |suspicion| suspicion.deadline)
     }
 
     fn pass_on(&mut self, id: MemberId, source: Source) {
         if source == Source::Repair && self.gossip.len() >= NEWS_FROM_REPAIR {
             return;
         }
-        if let Some(member) = self.table.get_mut(id) {
-            self.gossip.push(id, member);
+        if self.table.get(id).is_some() {
+            self.gossip.push(id);
         }
     }
 
@@ -247,24 +233,43 @@ impl Members {
     }
 
     fn rewrite(&mut self, id: MemberId, claim: &Claim<'_>) {
-        let rack = self.shared_rack(claim.rack);
-        self.table.move_to(id, claim.generation, claim.address);
+        self.mark_changed(id);
+        let identity = self.identify(claim, self.table.get(id).map(Member::identity));
+        self.table.move_to(id, identity);
         if let Some(member) = self.table.get_mut(id) {
             member.incarnation = claim.incarnation;
-            member.rack = rack;
         }
     }
 
-    /// Most members are of our rack: they share its name.
-    fn shared_rack(&self, rack: &str) -> Arc<str> {
-        let ours = &self.me().rack;
-        if **ours == *rack { ours.clone() } else { Arc::from(rack) }
+    /// The claim's identity, sharing what it can: all of it, with other overlays or where nothing of it has changed; the name with the member's
+    /// earlier one; the rack with ours, which most members are of.
+    fn identify(&self, claim: &Claim<'_>, known: Option<&Arc<Identity>>) -> Arc<Identity> {
+        if let Some(known) = known.filter(|known| claim.is_of(known)) {
+            return known.clone();
+        }
+        let ours = &self.me().identity;
+        let make = || {
+            let rack = if *ours.rack == *claim.rack { ours.rack.clone() } else { Arc::from(claim.rack) };
+            match known.filter(|known| *known.name == *claim.name) {
+                Some(known) => Identity {
+                    generation: claim.generation,
+                    address: claim.address,
+                    rack,
+                    ..Identity::clone(known)
+                },
+                None => Identity::new(claim.name, claim.generation, claim.address, rack),
+            }
+        };
+        match &self.identities {
+            Some(pool) => pool.share(&claim.generation, |held| claim.is_of(held), make),
+            None => Arc::new(make()),
+        }
     }
 
     /// The accuser's name, shared with its entry in the table where it has one. No accuser counts as one, too.
     fn accuser_of(&self, claim: &Claim<'_>) -> Arc<str> {
         let name = claim.accuser.unwrap_or_default();
         let known = self.table.by_name(name).and_then(|id| self.table.get(id));
-        known.map_or_else(|| Arc::from(name), |member| member.name.clone())
+        known.map_or_else(|| Arc::from(name), |member| member.name().clone())
     }
 }

@@ -38,6 +38,7 @@ mod lists;
 mod merge;
 mod own;
 mod probe;
+mod quiet;
 mod relay;
 mod spread;
 mod suspicion;
@@ -50,7 +51,7 @@ mod transition;
 mod tests;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -63,7 +64,8 @@ use rand_chacha::ChaCha8Rng;
 
 use self::{
     awareness::Awareness, event::count, gossip::GossipQueue, group::Group, join::Seeds, lists::Lists,
-    own::Own, probe::Probes, relay::Relays, table::Table, tombstone::Tombstones,
+    own::Own, probe::Probes, quiet::Quiet, relay::Relays, suspicion::Suspicions, table::Table,
+    tombstone::Tombstones,
 };
 pub use self::{
     claim::{Claim, ClaimError, Liveness, MAX_INCARNATION, MAX_NAME},
@@ -71,7 +73,7 @@ pub use self::{
     frame::MembersFrame,
     table::{Member, MemberId},
 };
-use crate::Detector;
+use crate::{Detector, Identities, Identity};
 
 /// Frames waiting to be taken; beyond it the oldest is dropped and counted. A frame lost is a datagram lost.
 const MAX_OUTGOING: usize = 16_384;
@@ -129,6 +131,15 @@ pub struct Summary {
     pub liveness: Liveness,
 }
 
+/// Whose [`Summary`] is not what it was when it was last polled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changed {
+    /// The member's name.
+    pub name: Arc<str>,
+    /// The run that the table had under this name then, be it as a tombstone; `None`: none.
+    pub before: Option<Salt>,
+}
+
 /// The members of one overlay as one daemon sees them.
 pub struct Members {
     settings: Settings,
@@ -139,11 +150,14 @@ pub struct Members {
     awareness: Awareness,
     probes: Probes,
     relays: Relays,
-    /// Open suspicions by their deadlines.
-    suspicions: BTreeSet<(Time, MemberId)>,
+    suspicions: Suspicions,
     tombstones: Tombstones,
     gossip: GossipQueue,
     gossip_targets: Vec<MemberId>,
+    /// To whom gossip was sent just now.
+    gossiped: Quiet,
+    /// Who was told just now that we think it dead.
+    noticed: Quiet,
     /// When gossip may go out next.
     next_gossip: Time,
     seeds: Seeds,
@@ -152,7 +166,9 @@ pub struct Members {
     root: i64,
     outgoing: VecDeque<Outgoing>,
     events: VecDeque<MemberEvent>,
-    changed: BTreeSet<Arc<str>>,
+    /// The run that each had when it was last polled. At most one a name in the table since then.
+    changed: BTreeMap<Arc<str>, Option<Salt>>,
+    identities: Option<Identities>,
     met: VecDeque<(SocketAddr, Salt)>,
     reported: VecDeque<(Time, String)>,
     counters: MemberCounters,
@@ -171,22 +187,26 @@ impl Members {
             rack: &me.rack,
             accuser: None,
         };
-        let mut member = Member::new(now, &claim, Arc::from(me.rack.as_str()));
+        let identity = Identity::new(&*me.name, me.generation, address, &*me.rack);
+        let mut member = Member::new(now, &claim, Arc::new(identity));
         member.announced = true;
         Members {
             awareness: Awareness::new(settings.detector.awareness_max),
             rng: ChaCha8Rng::seed_from_u64(seed),
-            changed: BTreeSet::from([member.name.clone()]),
+            changed: BTreeMap::from([(member.name().clone(), None)]),
+            identities: None,
             table: Table::new(seed, member),
             settings,
             lists: Lists::default(),
             own: Own::default(),
             probes: Probes::default(),
             relays: Relays::default(),
-            suspicions: BTreeSet::new(),
+            suspicions: Suspicions::default(),
             tombstones: Tombstones::default(),
             gossip: GossipQueue::default(),
             gossip_targets: Vec::new(),
+            gossiped: Quiet::default(),
+            noticed: Quiet::default(),
             next_gossip: now,
             seeds: Seeds::default(),
             group: None,
@@ -198,6 +218,11 @@ impl Members {
             reported: VecDeque::new(),
             counters: MemberCounters::default(),
         }
+    }
+
+    /// Shares the identities of members with other overlays of this process from now on.
+    pub fn share_identities(&mut self, identities: Identities) {
+        self.identities = Some(identities);
     }
 
     /// Ourselves.
@@ -241,25 +266,24 @@ impl Members {
     pub fn summary(&self, id: MemberId) -> Option<Summary> {
         let member = self.table.get(id).filter(|member| !member.dropped)?;
         let liveness = if member.liveness.is_live() { Liveness::Alive } else { member.liveness };
-        Some(Summary { generation: member.generation, incarnation: member.incarnation, liveness })
+        Some(Summary { generation: *member.generation(), incarnation: member.incarnation, liveness })
     }
 
     /// What we claim about a member, as repair and gossip send it.
     pub fn update_of(&self, id: MemberId) -> Option<MemberUpdate> {
         let member = self.table.get(id)?;
-        let accuser = member.suspicion.as_ref().and_then(|suspicion| suspicion.accuser(0));
-        Some(Claim { accuser: accuser.map(|name| &**name), ..member.claim() }.to_update())
+        Some(spread::update_in_turn(member, self.suspicions.get(id), 0))
     }
 
     /// A random live member to repair with, mostly of our rack.
     pub fn repair_target(&mut self) -> Option<(SocketAddr, Salt)> {
         let id = self.lists.pick_any(&mut self.rng, 1, None).pop()?;
-        self.table.get(id).map(|member| (member.address, member.generation))
+        self.table.get(id).map(|member| (member.address(), *member.generation()))
     }
 
-    /// The name of a member whose [`Summary`] has changed, come or gone; each once until it changes again.
-    pub fn poll_changed(&mut self) -> Option<Arc<str>> {
-        self.changed.pop_first()
+    /// A member whose [`Summary`] has changed, come or gone; each once until it changes again, by name.
+    pub fn poll_changed(&mut self) -> Option<Changed> {
+        self.changed.pop_first().map(|(name, before)| Changed { name, before })
     }
 
     /// A daemon with which introductions were exchanged just now: repair with it brings a newcomer the whole table.

@@ -1,6 +1,6 @@
 //! What others say of us, and what we say of ourselves: refuting, leaving, taking a newer generation.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use gossiperl_idl::{Salt, code, generated::Introduction};
 use gossiperl_link::Time;
@@ -12,6 +12,7 @@ use super::{
     frame::MembersFrame,
     table::MemberId,
 };
+use crate::Identity;
 
 /// A newer generation is asked for at most once in this time, whatever others claim.
 const GENERATION_EVERY: Duration = Duration::from_secs(10);
@@ -33,14 +34,13 @@ pub(super) struct Own {
 
 impl Members {
     /// Says that we go: everybody is told, nobody probed any more. Watch [`Members::is_left`].
-    pub fn leave(&mut self, now: Time) {
+    pub fn leave(&mut self) {
         if self.me().liveness == Liveness::Left {
             return;
         }
         let me = self.me_mut();
         me.liveness = Liveness::Left;
         me.incarnation = me.incarnation.saturating_add(1).min(MAX_INCARNATION);
-        me.changed = now;
         self.mark_changed(MemberId::ME);
         self.probes.stop();
         self.tell_own();
@@ -50,22 +50,23 @@ impl Members {
     /// Whether our leaving has been told as often as gossip tells anything, or there is nobody to tell.
     pub fn is_left(&self) -> bool {
         let me = self.me();
-        me.liveness == Liveness::Left && (me.gossip.is_none() || self.lists.live() == 0)
+        me.liveness == Liveness::Left && (!self.own_is_news() || self.lists.live() == 0)
     }
 
     /// Goes on under a newer salt, which must be greater than all that were under our name: others see a restart.
     pub fn set_generation(&mut self, now: Time, generation: Salt) {
         let left = self.me().liveness == Liveness::Left;
-        let me = self.me_mut();
-        (me.generation, me.incarnation, me.changed) = (generation, 0, now);
         self.mark_changed(MemberId::ME);
+        let me = self.me_mut();
+        (me.identity, me.incarnation) =
+            (Arc::new(Identity { generation, ..Identity::clone(&me.identity) }), 0);
         if left {
             return;
         }
         self.tell_own();
         for id in self.lists.pick_any(&mut self.rng, TOLD_AT_ONCE, None) {
             let Some(member) = self.table.get(id) else { continue };
-            let (to, receiver) = (member.address, member.generation);
+            let (to, receiver) = (member.address(), *member.generation());
             self.introduce(to, Some(receiver), true);
         }
         self.seeds.hurry(now);
@@ -74,12 +75,12 @@ impl Members {
     /// A claim under our name.
     pub(super) fn merge_own(&mut self, now: Time, claim: &Claim<'_>) {
         let me = self.me();
-        let elsewhere = claim.address != me.address;
-        if claim.generation != me.generation {
+        let elsewhere = claim.address != me.address();
+        if claim.generation != *me.generation() {
             if claim.liveness.is_live() && elsewhere {
                 count(&mut self.counters.conflicts);
                 self.report_conflict(now, MemberId::ME, claim);
-            } else if claim.generation > me.generation {
+            } else if claim.generation > *me.generation() {
                 // A run of ours, or of a dead namesake, that others hold for newer than this one.
                 self.need_generation(now, claim.generation);
             } else {
@@ -107,7 +108,7 @@ impl Members {
     /// (Lifeguard section IV.A).
     fn refute(&mut self, now: Time, accused: u32) {
         if accused >= MAX_INCARNATION {
-            let generation = self.me().generation;
+            let generation = *self.me().generation();
             self.need_generation(now, generation);
             return;
         }
@@ -123,18 +124,16 @@ impl Members {
             return;
         }
         self.own.asked_generation = Some(now);
-        self.report(MemberEvent::NewGenerationNeeded { above: above.max(self.me().generation) });
+        self.report(MemberEvent::NewGenerationNeeded { above: above.max(*self.me().generation()) });
     }
 
     /// Puts our own state into the gossip.
     pub(super) fn tell_own(&mut self) {
-        if let Some(me) = self.table.get_mut(MemberId::ME) {
-            self.gossip.push(MemberId::ME, me);
-        }
+        self.gossip.push(MemberId::ME);
     }
 
     fn tell_own_again(&mut self) {
-        if self.me().gossip.is_none() {
+        if !self.own_is_news() {
             self.tell_own();
         }
     }
@@ -157,7 +156,7 @@ impl Members {
             return;
         }
         let Some(member) = self.table.get(known) else { return };
-        let (name, known) = (member.name.clone(), member.address);
+        let (name, known) = (member.name().clone(), member.address());
         self.report(MemberEvent::Conflict { name, known, refused: claim.address });
     }
 

@@ -18,11 +18,12 @@ use rand::Rng;
 
 use super::{
     Members,
-    claim::{Claim, Liveness, address_bytes},
+    claim::{Liveness, address_bytes},
     event::count,
     frame::MembersFrame,
+    spread::update_in_turn,
     suspicion::probe_span,
-    table::MemberId,
+    table::{Member, MemberId},
 };
 
 /// Probes at a time. A period's own probe ends before the next begins, the others are extra.
@@ -169,10 +170,7 @@ impl Members {
         let Some(index) = found else { return false };
         let probe = self.probes.running.swap_remove(index);
         self.awareness.improve();
-        let suspicion = self.table.get_mut(probe.target).and_then(|member| member.suspicion.as_mut());
-        if let Some(suspicion) = suspicion {
-            suspicion.answered = true;
-        }
+        self.suspicions.change(probe.target, |suspicion| suspicion.answered = true);
         true
     }
 
@@ -202,7 +200,7 @@ impl Members {
         if self.probes.running.len() >= MAX_PROBES || self.probes.of(id).is_some() {
             return;
         }
-        let generation = member.generation;
+        let generation = *member.generation();
         let detector = &self.settings.detector;
         let whole = probe_span(detector);
         let half = self.awareness.scale(detector.probe_timeout) / 2;
@@ -245,10 +243,9 @@ impl Members {
     /// Pings a member; a suspect is told so in the same datagram (Lifeguard's buddy system).
     fn ping(&mut self, id: MemberId, sequence: i32) {
         let Some(member) = self.table.get(id) else { return };
-        let (to, receiver) = (member.address, Some(member.generation));
-        if let Some(suspicion) = &member.suspicion {
-            let accuser = suspicion.accuser(0).map(|name| &**name);
-            let update = Claim { accuser, ..member.claim() }.to_update();
+        let (to, receiver) = (member.address(), Some(*member.generation()));
+        if let Some(suspicion) = self.suspicions.get(id) {
+            let update = update_in_turn(member, Some(suspicion), 0);
             self.send(to, receiver, MembersFrame::Update(update));
         }
         self.send(to, receiver, MembersFrame::Ping(Ping { sequence, root: self.root }));
@@ -258,7 +255,7 @@ impl Members {
         let Some(probe) = self.probes.running.get(index) else { return };
         let wanted = self.settings.detector.indirect_probes.min(MAX_HELPERS);
         let helpers = self.lists.pick_any(&mut self.rng, wanted, Some(probe.target));
-        let Some(address) = self.table.get(probe.target).map(|member| member.address) else { return };
+        let Some(address) = self.table.get(probe.target).map(Member::address) else { return };
         let request = PingRequest {
             sequence: probe.sequence as i32,
             target_generation: probe.generation.0.to_vec(),
@@ -268,7 +265,7 @@ impl Members {
         let mut asked = Vec::with_capacity(helpers.len());
         for id in helpers {
             let Some(helper) = self.table.get(id) else { continue };
-            let (to, generation) = (helper.address, helper.generation);
+            let (to, generation) = (helper.address(), *helper.generation());
             asked.push(generation);
             self.send(to, Some(generation), MembersFrame::PingRequest(request.clone()));
         }
@@ -296,19 +293,19 @@ impl Members {
             self.awareness.worsen(if probe.helpers.is_empty() { 1 } else { silent });
         }
         let Some(member) = self.table.get(probe.target) else { return };
-        if member.generation != probe.generation || !member.liveness.is_live() {
+        if *member.generation() != probe.generation || !member.liveness.is_live() {
             return;
         }
         count(&mut self.counters.accusations);
-        let accuser = self.me().name.clone();
+        let accuser = self.me().name().clone();
         let news = if member.liveness == Liveness::Suspect {
             self.confirm(probe.target, &accuser)
         } else {
             self.become_suspect(now, probe.target, &accuser);
             true
         };
-        if news && let Some(member) = self.table.get_mut(probe.target) {
-            self.gossip.push(probe.target, member);
+        if news {
+            self.gossip.push(probe.target);
         }
         // An accuser keeps asking, and telling the suspect, until the suspicion has ended; not one of an address that
         // the system says nobody listens at, which would go round as fast as it says so.

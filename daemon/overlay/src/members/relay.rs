@@ -11,7 +11,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::Time;
 
-use super::{Members, claim, event::count, frame::MembersFrame};
+use super::{Member, Members, claim, event::count, frame::MembersFrame};
 
 /// Requests under way at a time; beyond it they are ignored, and the requester hears no nack.
 const MAX_RELAYS: usize = 1_024;
@@ -55,12 +55,12 @@ impl Members {
     pub(super) fn relay_ping(&mut self, now: Time, requester: (SocketAddr, Salt), request: &PingRequest) {
         let Some(generation) = Salt::from_slice(&request.target_generation) else { return self.malformed() };
         let Some(claimed) = claim::read_address(&request.ip, request.port) else { return self.malformed() };
-        if self.relays.running.len() >= MAX_RELAYS || generation == self.me().generation {
+        if self.relays.running.len() >= MAX_RELAYS || generation == *self.me().generation() {
             return;
         }
         // Our own knowledge of the address comes before the requester's.
         let known = self.table.by_generation(&generation).and_then(|id| self.table.get(id));
-        let target = (known.map_or(claimed, |member| member.address), generation);
+        let target = (known.map_or(claimed, Member::address), generation);
         let own = self.probes.next_sequence();
         let next = now + self.settings.detector.probe_timeout * 2 / 5;
         let relay = Relay { requester, sequence: request.sequence, target, next, step: Step::Repeat };

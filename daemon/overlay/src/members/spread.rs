@@ -9,6 +9,7 @@ use super::{
     claim::{Claim, Liveness},
     frame::MembersFrame,
     gossip::{Told, tellings},
+    suspicion::Suspicion,
     table::{Member, MemberId},
 };
 
@@ -21,12 +22,12 @@ impl Members {
     pub fn poll_gossip_target(&mut self) -> Option<(SocketAddr, Salt)> {
         loop {
             let id = self.gossip_targets.pop()?;
-            let Some(member) = self.table.get_mut(id).filter(|member| member.liveness.is_live()) else {
+            let Some(member) = self.table.get(id).filter(|member| member.liveness.is_live()) else {
                 continue;
             };
             // This datagram is gossip's own: what was piggybacked before does not count.
-            member.gossiped = Time::ZERO;
-            return Some((member.address, member.generation));
+            self.gossiped.end(id);
+            return Some((member.address(), *member.generation()));
         }
     }
 
@@ -39,11 +40,11 @@ impl Members {
             return 0;
         }
         let receiver = self.table.by_generation(to);
-        if let Some(member) = receiver.and_then(|id| self.table.get_mut(id)) {
-            if member.gossiped > now {
+        if let Some(id) = receiver {
+            if self.gossiped.holds(now, id) {
                 return 0;
             }
-            member.gossiped = now + self.settings.detector.gossip_every / 2;
+            self.gossiped.begin(now, id, now + self.settings.detector.gossip_every / 2);
         }
         let mut puts = 0;
         let told = self.gossip.tell(|id, turn| {
@@ -56,7 +57,8 @@ impl Members {
                 return Told::NoRoom;
             }
             let start = out.len();
-            MembersFrame::Update(update_in_turn(member, turn)).put(out);
+            let suspicion = self.suspicions.get(id);
+            MembersFrame::Update(update_in_turn(member, suspicion, turn)).put(out);
             if out.len() > limit {
                 out.truncate(start);
                 return Told::NoRoom;
@@ -66,9 +68,7 @@ impl Members {
         });
         let tellings = tellings(self.settings.detector.retransmit_mult, self.lists.live() + 1);
         for &id in &told {
-            if let Some(member) = self.table.get_mut(id) {
-                self.gossip.count(id, member, tellings);
-            }
+            self.gossip.count(id, tellings);
         }
         told.len()
     }
@@ -93,19 +93,18 @@ impl Members {
     /// Alone there is nobody to tell, and when somebody comes back the news of our losses is none.
     fn forget_news(&mut self) {
         while let Some(id) = self.gossip.first_of_others() {
-            let Some(member) = self.table.get_mut(id) else { return };
-            self.gossip.remove(id, member);
+            self.gossip.remove(id);
         }
     }
 
     /// Whether our own state is still being told.
     pub(super) fn own_is_news(&self) -> bool {
-        self.table.get(MemberId::ME).is_some_and(|me| me.gossip.is_some())
+        self.gossip.contains(MemberId::ME)
     }
 }
 
 /// What is said about a member the `turn`th time: each accuser of a suspect gets named in turn.
-fn update_in_turn(member: &Member, turn: usize) -> MemberUpdate {
-    let accuser = member.suspicion.as_ref().and_then(|suspicion| suspicion.accuser(turn));
+pub(super) fn update_in_turn(member: &Member, suspicion: Option<&Suspicion>, turn: usize) -> MemberUpdate {
+    let accuser = suspicion.and_then(|suspicion| suspicion.accuser(turn));
     Claim { accuser: accuser.map(|name| &**name), ..member.claim() }.to_update()
 }

@@ -3,10 +3,15 @@
 //! It starts long and shrinks as independent members confirm it, so that one sick accuser alone needs much more time to
 //! have a healthy member declared failed than several that agree.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use gossiperl_link::Time;
 
+use super::table::MemberId;
 use crate::Detector;
 
 /// More confirmations than these are neither counted nor stored.
@@ -61,11 +66,72 @@ pub(super) fn probe_span(detector: &Detector) -> Duration {
     detector.probe_every.min(detector.probe_timeout.saturating_mul(3))
 }
 
-/// An open suspicion of one member. Boxed in the table: few members are suspected at a time.
+/// The open suspicions, by member and by their ends: at most one a member.
+#[derive(Debug, Default)]
+pub(super) struct Suspicions {
+    open: BTreeMap<MemberId, Suspicion>,
+    ends: BTreeSet<(Time, MemberId)>,
+}
+
+impl Suspicions {
+    pub(super) fn get(&self, id: MemberId) -> Option<&Suspicion> {
+        self.open.get(&id)
+    }
+
+    /// Opens one, in place of any there is.
+    pub(super) fn open(&mut self, id: MemberId, suspicion: Suspicion) {
+        self.close(id);
+        self.ends.insert((suspicion.deadline, id));
+        self.open.insert(id, suspicion);
+    }
+
+    /// Ends one without a verdict, if it is open.
+    pub(super) fn close(&mut self, id: MemberId) {
+        if let Some(suspicion) = self.open.remove(&id) {
+            self.ends.remove(&(suspicion.deadline, id));
+        }
+    }
+
+    /// Changes one and keeps its end in step; `None` where it is not open.
+    pub(super) fn change<T>(&mut self, id: MemberId, by: impl FnOnce(&mut Suspicion) -> T) -> Option<T> {
+        let suspicion = self.open.get_mut(&id)?;
+        let before = suspicion.deadline;
+        let outcome = by(suspicion);
+        if suspicion.deadline != before {
+            self.ends.remove(&(before, id));
+            self.ends.insert((suspicion.deadline, id));
+        }
+        Some(outcome)
+    }
+
+    /// Moves all by a stall of ours.
+    pub(super) fn shift(&mut self, by: Duration) {
+        self.open.values_mut().for_each(|suspicion| suspicion.shift(by));
+        self.ends = self.open.iter().map(|(&id, suspicion)| (suspicion.deadline, id)).collect();
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Time> {
+        self.ends.first().map(|&(end, _)| end)
+    }
+
+    /// Whose runs out first, if that is due.
+    pub(super) fn due(&self, now: Time) -> Option<MemberId> {
+        self.ends.first().filter(|&&(end, _)| end <= now).map(|&(_, id)| id)
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.open.len(), self.ends.len());
+        assert!(self.open.iter().all(|(id, open)| self.ends.contains(&(open.deadline, *id))));
+        self.open.len()
+    }
+}
+
+/// An open suspicion of one member.
 #[derive(Clone, Debug)]
 pub(super) struct Suspicion {
     started: Time,
-    /// When it runs out; also in the table's queue of suspicions.
+    /// When it runs out.
     pub(super) deadline: Time,
     patience: Patience,
     /// Who accuses: the first, then those that confirmed. Never more than the confirmations counted and one.

@@ -3,19 +3,15 @@
 //! It holds live members, and dead ones as tombstones that keep old claims from reviving them. We are in it ourselves,
 //! always at [`MemberId::ME`]. It knows no rules of membership; `merge` does.
 
-use std::{
-    collections::HashMap,
-    hash::{BuildHasher, DefaultHasher, Hash},
-    net::SocketAddr,
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use gossiperl_idl::Salt;
 use gossiperl_link::Time;
 
-use super::{
-    claim::{Claim, Liveness},
-    suspicion::Suspicion,
+use super::claim::{Claim, Liveness};
+use crate::{
+    Identity,
+    index::{Index, make_room},
 };
 
 /// A member's place in the table, valid until the member is forgotten.
@@ -31,27 +27,14 @@ impl MemberId {
     }
 }
 
-/// What is known about one daemon.
+/// What is known about one daemon. What few members have at a time, a suspicion or news to be told, is kept by the part that deals with it.
 #[derive(Clone, Debug)]
 pub struct Member {
-    pub(super) name: Arc<str>,
-    pub(super) rack: Arc<str>,
-    pub(super) generation: Salt,
-    pub(super) address: SocketAddr,
+    pub(super) identity: Arc<Identity>,
+    pub(super) last_heard: Time,
     pub(super) incarnation: u32,
     /// Where it stands in the list of its kind (near, far or lost); `NOWHERE` in none.
     pub(super) position: u32,
-    pub(super) last_heard: Time,
-    pub(super) changed: Time,
-    /// When its tombstone is next dealt with; set while it is in the queue of tombstones.
-    pub(super) buried: Time,
-    /// When gossip was last put into a datagram to it.
-    pub(super) gossiped: Time,
-    /// When it was last told that we think it dead.
-    pub(super) noticed: Time,
-    pub(super) suspicion: Option<Box<Suspicion>>,
-    /// Its entry in the gossip queue.
-    pub(super) gossip: Option<(u16, u32)>,
     pub(super) liveness: Liveness,
     /// Which list `position` is in.
     pub(super) list: List,
@@ -77,21 +60,12 @@ pub(super) enum List {
 pub(super) const NOWHERE: u32 = u32::MAX;
 
 impl Member {
-    pub(super) fn new(now: Time, claim: &Claim<'_>, rack: Arc<str>) -> Self {
+    pub(super) fn new(now: Time, claim: &Claim<'_>, identity: Arc<Identity>) -> Self {
         Member {
-            name: Arc::from(claim.name),
-            rack,
-            generation: claim.generation,
-            address: claim.address,
+            identity,
+            last_heard: now,
             incarnation: claim.incarnation,
             position: NOWHERE,
-            last_heard: now,
-            changed: now,
-            buried: Time::ZERO,
-            gossiped: Time::ZERO,
-            noticed: Time::ZERO,
-            suspicion: None,
-            gossip: None,
             liveness: claim.liveness,
             list: List::None,
             announced: false,
@@ -99,19 +73,24 @@ impl Member {
         }
     }
 
+    /// Who it is: what does not change while it runs where it is.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
+    }
+
     /// Its name, unique in the overlay.
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.identity.name
     }
 
     /// Its rack.
     pub fn rack(&self) -> &str {
-        &self.rack
+        &self.identity.rack
     }
 
     /// Its present run, or the last one known.
     pub fn generation(&self) -> &Salt {
-        &self.generation
+        &self.identity.generation
     }
 
     /// How often this run had to refute.
@@ -126,17 +105,12 @@ impl Member {
 
     /// Where it is reached.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.identity.address
     }
 
     /// When a datagram of it last arrived here; of a member never heard directly, when it was first told of.
     pub fn last_heard(&self) -> Time {
         self.last_heard
-    }
-
-    /// When its liveness or generation last changed.
-    pub fn changed(&self) -> Time {
-        self.changed
     }
 
     /// The public has forgotten it (`member_out`): not to be listed, nor repaired.
@@ -147,12 +121,12 @@ impl Member {
     /// What we would claim about it, naming no accuser.
     pub fn claim(&self) -> Claim<'_> {
         Claim {
-            name: &self.name,
-            generation: self.generation,
+            name: &self.identity.name,
+            generation: self.identity.generation,
             incarnation: self.incarnation,
             liveness: self.liveness,
-            address: self.address,
-            rack: &self.rack,
+            address: self.identity.address,
+            rack: &self.identity.rack,
             accuser: None,
         }
     }
@@ -162,24 +136,23 @@ impl Member {
 pub(super) struct Table {
     slots: Vec<Option<Member>>,
     free: Vec<MemberId>,
-    by_name: HashMap<Arc<str>, MemberId, Seeded>,
-    by_generation: HashMap<Salt, MemberId, Seeded>,
-    by_address: HashMap<SocketAddr, MemberId, Seeded>,
+    by_name: Index,
+    by_generation: Index,
+    by_address: Index,
 }
 
 impl Table {
     /// A table with ourselves in it. We are found by name only.
     pub(super) fn new(seed: u64, me: Member) -> Self {
-        let hasher = Seeded(seed);
-        let mut by_name = HashMap::with_hasher(hasher);
-        by_name.insert(me.name.clone(), MemberId::ME);
-        Table {
+        let mut table = Table {
             slots: vec![Some(me)],
             free: Vec::new(),
-            by_name,
-            by_generation: HashMap::with_hasher(hasher),
-            by_address: HashMap::with_hasher(hasher),
-        }
+            by_name: Index::new(seed),
+            by_generation: Index::new(seed),
+            by_address: Index::new(seed),
+        };
+        table.by_name.insert(MemberId::ME.0, |place| identity(&table.slots, place).map(Identity::name));
+        table
     }
 
     /// Members held, with tombstones and ourselves.
@@ -196,15 +169,18 @@ impl Table {
     }
 
     pub(super) fn by_name(&self, name: &str) -> Option<MemberId> {
-        self.by_name.get(name).copied()
+        let is = |place| identity(&self.slots, place).is_some_and(|held| *held.name == *name);
+        self.by_name.find(name, is).map(MemberId)
     }
 
     pub(super) fn by_generation(&self, generation: &Salt) -> Option<MemberId> {
-        self.by_generation.get(generation).copied()
+        let is = |place| identity(&self.slots, place).is_some_and(|held| held.generation == *generation);
+        self.by_generation.find(generation, is).map(MemberId)
     }
 
     pub(super) fn by_address(&self, address: &SocketAddr) -> Option<MemberId> {
-        self.by_address.get(address).copied()
+        let is = |place| identity(&self.slots, place).is_some_and(|held| held.address == *address);
+        self.by_address.find(address, is).map(MemberId)
     }
 
     /// All members in the order of their places.
@@ -217,59 +193,50 @@ impl Table {
 
     /// Adds a member whose name is not in the table yet.
     pub(super) fn insert(&mut self, member: Member) -> MemberId {
-        debug_assert!(!self.by_name.contains_key(&member.name));
+        debug_assert!(self.by_name(member.name()).is_none());
         let id = self.free.pop().unwrap_or_else(|| {
+            make_room(&mut self.slots);
             self.slots.push(None);
             MemberId(u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX))
         });
-        self.by_name.insert(member.name.clone(), id);
-        self.by_generation.insert(member.generation, id);
-        self.by_address.insert(member.address, id);
         if let Some(slot) = self.slots.get_mut(id.index()) {
             *slot = Some(member);
         }
+        self.by_name.insert(id.0, |place| identity(&self.slots, place).map(Identity::name));
+        self.note_run(id);
         id
     }
 
     /// Takes a member out.
     pub(super) fn remove(&mut self, id: MemberId) -> Option<Member> {
-        let member = self.slots.get_mut(id.index())?.take()?;
-        self.by_name.remove(&member.name);
-        self.forget_look_ups(id, &member.generation, &member.address);
+        let name = self.get(id)?.name().clone();
+        self.by_name.remove(&*name, id.0);
+        self.forget_run(id);
         self.free.push(id);
-        Some(member)
+        self.slots.get_mut(id.index())?.take()
     }
 
-    /// Gives a member other than ourselves another run and address. An address that two claim leads to the later.
-    pub(super) fn move_to(&mut self, id: MemberId, generation: Salt, address: SocketAddr) {
-        let Some(member) = self.get_mut(id) else { return };
-        let before = (member.generation, member.address);
-        (member.generation, member.address) = (generation, address);
-        self.forget_look_ups(id, &before.0, &before.1);
-        self.by_generation.insert(generation, id);
-        self.by_address.insert(address, id);
+    /// Gives a member other than ourselves another run, address or rack. An address that two claim leads to the later.
+    pub(super) fn move_to(&mut self, id: MemberId, identity: Arc<Identity>) {
+        self.forget_run(id);
+        if let Some(member) = self.get_mut(id) {
+            member.identity = identity;
+        }
+        self.note_run(id);
     }
 
-    fn forget_look_ups(&mut self, id: MemberId, generation: &Salt, address: &SocketAddr) {
-        if self.by_generation.get(generation) == Some(&id) {
-            self.by_generation.remove(generation);
-        }
-        if self.by_address.get(address) == Some(&id) {
-            self.by_address.remove(address);
-        }
+    fn note_run(&mut self, id: MemberId) {
+        self.by_generation.insert(id.0, |place| identity(&self.slots, place).map(|held| held.generation));
+        self.by_address.insert(id.0, |place| identity(&self.slots, place).map(|held| held.address));
+    }
+
+    fn forget_run(&mut self, id: MemberId) {
+        let Some(held) = identity(&self.slots, id.0) else { return };
+        self.by_generation.remove(&held.generation, id.0);
+        self.by_address.remove(&held.address, id.0);
     }
 }
 
-/// SipHash that starts from the overlay's seed: the same everywhere in one run, unknown to who picks names.
-#[derive(Clone, Copy)]
-struct Seeded(u64);
-
-impl BuildHasher for Seeded {
-    type Hasher = DefaultHasher;
-
-    fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        self.0.hash(&mut hasher);
-        hasher
-    }
+fn identity(slots: &[Option<Member>], place: u32) -> Option<&Identity> {
+    slots.get(place as usize)?.as_ref().map(|member| &*member.identity)
 }

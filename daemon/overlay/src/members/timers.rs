@@ -17,7 +17,7 @@ impl Members {
         [
             self.probes.next_timeout(),
             self.relays.next_timeout(),
-            self.suspicions.first().map(|&(time, _)| time),
+            self.suspicions.next_timeout(),
             self.tombstones.next_timeout(),
             self.gossip_timeout(),
             self.seeds_timeout(),
@@ -56,7 +56,7 @@ impl Members {
         self.awareness.worsen(score as u32);
         self.own.heard = now;
         self.probes.shift(late);
-        self.shift_suspicions(late);
+        self.suspicions.shift(late);
     }
 
     fn seeds_timeout(&self) -> Option<Time> {
@@ -65,16 +65,10 @@ impl Members {
 
     /// Declares failed whom nobody has heard refute.
     fn advance_suspicions(&mut self, now: Time) {
-        while let Some(&(due, id)) = self.suspicions.first()
-            && due <= now
-        {
-            self.suspicions.remove(&(due, id));
-            let Some(member) = self.table.get_mut(id) else { continue };
-            let Some(suspicion) = &mut member.suspicion else { continue };
+        while let Some(id) = self.suspicions.due(now) {
             // It answered us, so its refutation must be on its way; but not for ever.
-            if suspicion.answered && !suspicion.extended {
-                suspicion.extend(now);
-                self.suspicions.insert((suspicion.deadline, id));
+            if self.suspicions.get(id).is_some_and(|suspicion| suspicion.answered && !suspicion.extended) {
+                self.suspicions.change(id, |suspicion| suspicion.extend(now));
                 self.hasten(now, id);
                 continue;
             }
@@ -85,22 +79,11 @@ impl Members {
     fn declare_failed(&mut self, now: Time, id: MemberId) {
         count(&mut self.counters.failures);
         self.become_failed(now, id);
-        let Some(member) = self.table.get_mut(id) else { return };
-        self.gossip.push(id, member);
+        let Some(member) = self.table.get(id) else { return };
+        self.gossip.push(id);
         // If it lives it refutes at once.
-        let (to, receiver) = (member.address, member.generation);
+        let (to, receiver) = (member.address(), *member.generation());
         let update = member.claim().to_update();
         self.send(to, Some(receiver), MembersFrame::Update(update));
-    }
-
-    fn shift_suspicions(&mut self, by: Duration) {
-        let moved = std::mem::take(&mut self.suspicions);
-        for (_, id) in moved {
-            let suspicion = self.table.get_mut(id).and_then(|member| member.suspicion.as_mut());
-            if let Some(suspicion) = suspicion {
-                suspicion.shift(by);
-                self.suspicions.insert((suspicion.deadline, id));
-            }
-        }
     }
 }

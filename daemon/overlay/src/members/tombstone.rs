@@ -4,7 +4,10 @@
 //! its tombstone stays for [`REMEMBERED`], invisible to the public and to repair, and goes on being tried: a partition
 //! may last longer than the public's patience. At the table's bound the oldest make room first.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use gossiperl_link::Time;
 
@@ -29,6 +32,8 @@ pub(super) struct Tombstones {
     shown: BTreeSet<(Time, MemberId)>,
     /// Only remembered.
     remembered: BTreeSet<(Time, MemberId)>,
+    /// When something happens to each.
+    due: BTreeMap<MemberId, Time>,
 }
 
 impl Tombstones {
@@ -41,7 +46,7 @@ impl Tombstones {
     #[cfg(test)]
     pub(super) fn contains(&self, id: MemberId, member: &Member) -> bool {
         let queue = if member.dropped { &self.remembered } else { &self.shown };
-        queue.contains(&(member.buried, id))
+        self.due.get(&id).is_some_and(|due| queue.contains(&(*due, id)))
     }
 
     /// The one that makes room: forgotten ones before public ones, each from the oldest.
@@ -54,23 +59,26 @@ impl Members {
     /// Starts a tombstone's time.
     pub(super) fn bury(&mut self, now: Time, id: MemberId) {
         let shown_for = self.settings.drop_unreachable_after;
-        let Some(member) = self.table.get_mut(id) else { return };
+        let Some(member) = self.table.get(id) else { return };
         let shown_for = match member.liveness {
             Liveness::Left if shown_for.is_zero() => LEFT_SHOWN,
             _ if shown_for.is_zero() => NEVER,
             _ => shown_for,
         };
-        member.buried = now + shown_for;
-        self.tombstones.shown.insert((member.buried, id));
+        let due = now + shown_for;
+        self.tombstones.due.insert(id, due);
+        self.tombstones.shown.insert((due, id));
     }
 
     /// Ends a tombstone, if it is one.
     pub(super) fn unbury(&mut self, id: MemberId) {
-        let Some(member) = self.table.get_mut(id) else { return };
-        member.dropped = false;
-        let entry = (member.buried, id);
-        self.tombstones.shown.remove(&entry);
-        self.tombstones.remembered.remove(&entry);
+        if let Some(member) = self.table.get_mut(id) {
+            member.dropped = false;
+        }
+        if let Some(due) = self.tombstones.due.remove(&id) {
+            self.tombstones.shown.remove(&(due, id));
+            self.tombstones.remembered.remove(&(due, id));
+        }
     }
 
     /// Drops and forgets what is due.
@@ -96,7 +104,7 @@ impl Members {
         }
         let Some(id) = self.tombstones.oldest() else { return false };
         if self.table.get(id).is_some_and(|member| !member.dropped) {
-            let due = self.table.get(id).map_or(now, |member| member.buried);
+            let due = self.tombstones.due.get(&id).copied().unwrap_or(now);
             self.tombstones.shown.remove(&(due, id));
             self.drop_member(now, id);
         }
@@ -108,9 +116,10 @@ impl Members {
     fn drop_member(&mut self, now: Time, id: MemberId) {
         let Some(member) = self.table.get_mut(id) else { return };
         member.dropped = true;
-        member.buried = now + REMEMBERED;
-        self.tombstones.remembered.insert((member.buried, id));
-        if member.announced {
+        let (announced, due) = (member.announced, now + REMEMBERED);
+        self.tombstones.due.insert(id, due);
+        self.tombstones.remembered.insert((due, id));
+        if announced {
             self.announce(id, MemberEventKind::Drop);
             self.announce(id, MemberEventKind::Out);
         }
@@ -121,9 +130,9 @@ impl Members {
         self.mark_changed(id);
         self.unbury(id);
         self.lists.take_out(&mut self.table, id);
-        if let Some(member) = self.table.get_mut(id) {
-            self.gossip.remove(id, member);
-        }
+        self.gossip.remove(id);
+        self.gossiped.end(id);
+        self.noticed.end(id);
         self.probes.forget(id);
         let _: Option<Member> = self.table.remove(id);
     }

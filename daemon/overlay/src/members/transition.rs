@@ -15,7 +15,7 @@ use super::{
 impl Members {
     /// It lives: known as alive under what the table says now.
     pub(super) fn become_alive(&mut self, now: Time, id: MemberId) {
-        let Some(before) = self.leave_liveness(now, id, Liveness::Alive) else { return };
+        let Some(before) = self.leave_liveness(id, Liveness::Alive) else { return };
         let Some(member) = self.table.get(id) else { return };
         if !member.announced {
             self.announce(id, MemberEventKind::In);
@@ -27,12 +27,10 @@ impl Members {
 
     /// It is suspected; `accuser` says so.
     pub(super) fn become_suspect(&mut self, now: Time, id: MemberId, accuser: &Arc<str>) {
-        let Some(before) = self.leave_liveness(now, id, Liveness::Suspect) else { return };
+        let Some(before) = self.leave_liveness(id, Liveness::Suspect) else { return };
         let patience = self.patience();
-        let Some(member) = self.table.get_mut(id) else { return };
-        let suspicion = Suspicion::new(now, patience, accuser.clone());
-        self.suspicions.insert((suspicion.deadline, id));
-        member.suspicion = Some(Box::new(suspicion));
+        let Some(member) = self.table.get(id) else { return };
+        self.suspicions.open(id, Suspicion::new(now, patience, accuser.clone()));
         if !member.announced {
             self.announce(id, MemberEventKind::In);
         } else if before == Liveness::Failed {
@@ -46,7 +44,7 @@ impl Members {
 
     /// It is failed.
     pub(super) fn become_failed(&mut self, now: Time, id: MemberId) {
-        let Some(before) = self.leave_liveness(now, id, Liveness::Failed) else { return };
+        let Some(before) = self.leave_liveness(id, Liveness::Failed) else { return };
         let announced = self.table.get(id).is_some_and(|member| member.announced);
         if announced && before.is_live() {
             self.announce(id, MemberEventKind::Unreachable);
@@ -57,7 +55,7 @@ impl Members {
 
     /// It has left.
     pub(super) fn become_left(&mut self, now: Time, id: MemberId) {
-        if self.leave_liveness(now, id, Liveness::Left).is_none() {
+        if self.leave_liveness(id, Liveness::Left).is_none() {
             return;
         }
         if self.table.get(id).is_some_and(|member| member.announced) {
@@ -71,22 +69,15 @@ impl Members {
     pub(super) fn announce(&mut self, id: MemberId, kind: MemberEventKind) {
         let Some(member) = self.table.get_mut(id) else { return };
         member.announced = kind != MemberEventKind::Out;
-        let (name, address) = (member.name.clone(), member.address);
+        let (name, address) = (member.name().clone(), member.address());
         self.report(MemberEvent::Changed { kind, id, name, address });
     }
 
-    /// The member's present summary is not the one repair knows.
+    /// The member's summary is not going to be the one that was polled last. To be called before its run changes, or it is forgotten.
     pub(super) fn mark_changed(&mut self, id: MemberId) {
         if let Some(member) = self.table.get(id) {
-            self.changed.insert(member.name.clone());
-        }
-    }
-
-    /// Ends an open suspicion without a verdict.
-    pub(super) fn drop_suspicion(&mut self, id: MemberId) {
-        let suspicion = self.table.get_mut(id).and_then(|member| member.suspicion.take());
-        if let Some(suspicion) = suspicion {
-            self.suspicions.remove(&(suspicion.deadline, id));
+            let (name, run) = (member.name().clone(), *member.generation());
+            self.changed.entry(name).or_insert(Some(run));
         }
     }
 
@@ -95,22 +86,19 @@ impl Members {
         Patience::new(&self.settings.detector, self.lists.live() + 1, self.settings.max_quarantined)
     }
 
-    fn leave_liveness(&mut self, now: Time, id: MemberId, to: Liveness) -> Option<Liveness> {
+    fn leave_liveness(&mut self, id: MemberId, to: Liveness) -> Option<Liveness> {
         debug_assert_ne!(id, MemberId::ME);
-        self.drop_suspicion(id);
+        self.suspicions.close(id);
         self.unbury(id);
         let member = self.table.get_mut(id)?;
         let before = std::mem::replace(&mut member.liveness, to);
-        if before != to {
-            member.changed = now;
-        }
         self.mark_changed(id);
         Some(before)
     }
 
     fn enlist(&mut self, now: Time, id: MemberId) {
         let Some(member) = self.table.get(id) else { return };
-        let list = if member.rack == self.me().rack { List::Near } else { List::Far };
+        let list = if member.rack() == self.me().rack() { List::Near } else { List::Far };
         self.lists.put(&mut self.table, &mut self.rng, id, list);
         self.start_probing(now);
     }

@@ -18,7 +18,7 @@ use crate::{
     delivery::Cause,
     endpoint::EndpointId,
     event::{Change, Event, State, View},
-    members::{Liveness, Member, MemberEvent, MemberEventKind, MembersFrame},
+    members::{Changed, Liveness, Member, MemberEvent, MemberEventKind, MembersFrame},
     overlay::publish::Level,
     state::repair::Find,
 };
@@ -166,20 +166,17 @@ impl Overlay {
 
     /// Carries what membership and state have found out to each other, to the routes, and to whoever watches.
     pub(super) fn follow_members(&mut self, now: Time) {
-        while let Some(name) = self.members.poll_changed() {
+        while let Some(Changed { name, before }) = self.members.poll_changed() {
             // One that was dropped is still in the table, as a tombstone: for the shared state it is gone.
             let known = self.members.by_name(&name);
             let id = known.filter(|id| self.members.summary(*id).is_some());
             let update = id.and_then(|id| self.members.update_of(id));
             let salt = id.and_then(|id| self.members.member(id)).map(|member| *member.generation());
-            let before = match salt {
-                Some(salt) => self.generations.insert(name.clone(), salt),
-                None => self.generations.remove(&name),
-            };
+            // That the run before had been forgotten already, or had no endpoint, makes no difference.
             if let Some(before) = before.filter(|before| Some(*before) != salt) {
                 self.state.forget_member(now, &before);
             }
-            self.follow_run(now, name, known);
+            self.follow_run(now, before, known);
             if let Some(update) = update {
                 self.state.set_member(now, &update);
             }

@@ -17,7 +17,6 @@ mod watch;
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
-    sync::Arc,
     time::Duration,
 };
 
@@ -93,10 +92,6 @@ pub struct Overlay {
     singles: VecDeque<Single>,
     members: Members,
     state: State,
-    /// The run of each member by name, as the shared state was told.
-    generations: BTreeMap<Arc<str>, Salt>,
-    /// The same of those who may have an endpoint: members that were forgotten too, while their tombstones stand.
-    runs: BTreeMap<Arc<str>, Salt>,
     /// Subscriptions of other daemons' clients that are in the routes.
     remote_subscriptions: BTreeSet<(Salt, Box<[u8]>)>,
     /// When changes of state go out next.
@@ -154,6 +149,9 @@ impl Overlay {
         if let Some(group) = config.group {
             members.ask_group(now, group);
         }
+        if let Some(identities) = &config.identities {
+            members.share_identities(identities.clone());
+        }
         let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
@@ -171,8 +169,6 @@ impl Overlay {
             singles: VecDeque::new(),
             members,
             state: State::new(salt, bounds),
-            generations: BTreeMap::new(),
-            runs: BTreeMap::new(),
             remote_subscriptions: BTreeSet::new(),
             gossip_at: None,
             events: VecDeque::new(),
@@ -300,7 +296,7 @@ impl Overlay {
     /// Ends every session in order: the clients are told, nothing new is taken.
     pub fn leave(&mut self, now: Time) {
         self.leaving = true;
-        self.members.leave(now);
+        self.members.leave();
         for id in self.endpoints.ids() {
             if let Some(endpoint) = self.endpoints.get_mut(id) {
                 endpoint.push_frame(frame::GOODBYE, &[0]);

@@ -1,6 +1,6 @@
 //! Runs of other daemons, and the endpoint and link that each has: made at first use, kept while the run may come back, ended behind it.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use gossiperl_idl::Salt;
 use gossiperl_link::{Link, LinkConfig, Time};
@@ -43,18 +43,14 @@ impl Overlay {
 
     /// Ends the endpoint of a member's earlier run. That of one we forgot as failed stays: it may come back in the same run and never have
     /// given us up, and then its end of the link goes on where it was. Of what was queued for it, what had been sent is kept.
-    pub(super) fn follow_run(&mut self, now: Time, name: Arc<str>, known: Option<MemberId>) {
+    pub(super) fn follow_run(&mut self, now: Time, before: Option<Salt>, known: Option<MemberId>) {
         let member = known.and_then(|id| self.members.member(id));
         let member = member.filter(|member| !member.is_forgotten() || member.liveness() != Liveness::Left);
         let (run, parks) =
             (member.map(|member| *member.generation()), member.is_some_and(Member::is_forgotten));
-        let former = match run {
-            Some(run) => self.runs.insert(name, run),
-            None => self.runs.remove(&name),
-        };
-        if let Some(id) = former
-            .filter(|former| Some(*former) != run)
-            .and_then(|former| self.endpoints.find_daemon(&former))
+        if let Some(id) = before
+            .filter(|before| Some(*before) != run)
+            .and_then(|before| self.endpoints.find_daemon(&before))
         {
             self.close_endpoint(now, id);
         }

@@ -20,6 +20,9 @@ use std::collections::BTreeMap;
 use gossiperl_idl::Salt;
 use ring::digest::{Context, SHA256};
 
+use crate::identity::first_eight;
+pub use crate::identity::name_hash;
+
 /// Children of a node.
 pub const FAN_OUT: usize = 1 << FAN_OUT_BITS;
 
@@ -160,11 +163,6 @@ impl Tree {
     }
 }
 
-/// The hash of a member's name, which picks its leaf.
-pub fn name_hash(name: &str) -> u64 {
-    first_eight(ring::digest::digest(&SHA256, name.as_bytes()).as_ref())
-}
-
 /// The item of a member with this name hash whose entries are held completely up to `version`.
 pub fn item(name_hash: u64, generation: &Salt, incarnation: i32, version: i64) -> u64 {
     let mut context = Context::new(&SHA256);
@@ -184,8 +182,4 @@ fn at_depth(name_hash: u64, depth: u8) -> u16 {
     let index = name_hash.checked_shr(64 - FAN_OUT_BITS * u32::from(depth)).unwrap_or(0);
     // At most 12 bits are left.
     index as u16
-}
-
-fn first_eight(bytes: &[u8]) -> u64 {
-    bytes.first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }

@@ -263,7 +263,7 @@ fn step(rng: &mut ChaCha8Rng, members: &mut Members, now: Time) {
         9 => members.handle_unreachable(now, from),
         10 => members.join(now, &[from, address(0), address(41)]),
         11 if rng.random_bool(0.02) => members.set_generation(now, salt(2_000 + now.as_micros())),
-        12 if rng.random_bool(0.005) => members.leave(now),
+        12 if rng.random_bool(0.005) => members.leave(),
         _ => {
             while let Some((_, receiver)) = members.poll_gossip_target() {
                 members.fill_gossip(now, &receiver, &mut Vec::new(), 1_400);

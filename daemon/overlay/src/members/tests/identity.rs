@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use gossiperl_idl::Salt;
+use gossiperl_link::Time;
 
 use super::{
-    super::{Claim, Liveness, MemberEvent, MemberEventKind::*, Outgoing},
-    network::{Network, address, name, seconds},
+    super::{Changed, Claim, Liveness, Me, MemberEvent, MemberEventKind::*, Members, Outgoing, Settings},
+    network::{Network, address, name, seconds, settings},
 };
 
 #[test]
@@ -275,4 +276,48 @@ fn claim_of(network: &Network, at: usize, about: usize) -> gossiperl_idl::genera
     let members = &network.nodes[at].members;
     let id = members.by_name(&name(about)).expect("known");
     members.update_of(id).expect("known")
+}
+
+/// One member is told by repair of another's run.
+fn told(members: &mut Members, generation: Salt, liveness: Liveness, at: Time) {
+    let claim = Claim {
+        name: "other",
+        generation,
+        incarnation: 0,
+        liveness,
+        address: address(1),
+        rack: "default",
+        accuser: None,
+    };
+    members.handle_repair(at, &claim.to_update());
+}
+
+#[test]
+fn what_is_polled_of_a_name_is_the_run_that_was_polled_before() {
+    let me =
+        Me { name: name(0), generation: Salt::new(1, 1), address: address(0), rack: "default".to_owned() };
+    let settings = Settings { members: 1, ..settings() };
+    let mut members = Members::new(settings, me, 5, Time::ZERO);
+    let run = |number| Salt::new(number, number);
+    let polled = |members: &mut Members| {
+        std::iter::from_fn(|| members.poll_changed()).find(|changed| &*changed.name == "other")
+    };
+    let before = |changed: Option<Changed>| changed.map(|changed| changed.before);
+    let (alive, left) = (Liveness::Alive, Liveness::Left);
+    told(&mut members, run(10), alive, Time::ZERO);
+    assert_eq!(before(polled(&mut members)), Some(None), "new");
+    assert_eq!(polled(&mut members), None);
+    // Two restarts between polls.
+    told(&mut members, run(20), alive, Time::ZERO);
+    told(&mut members, run(30), alive, Time::ZERO);
+    assert_eq!(before(polled(&mut members)), Some(Some(run(10))));
+    // Left, forgotten for a newcomer's sake, and there again before anybody asks.
+    told(&mut members, run(30), left, Time::ZERO);
+    let third = Claim { name: "third", ..members.me().claim() };
+    let third = Claim { generation: run(7), liveness: left, address: address(2), ..third }.to_update();
+    members.handle_repair(Time::ZERO, &third);
+    assert_eq!(members.by_name("other"), None);
+    told(&mut members, run(40), alive, Time::ZERO);
+    assert_eq!(before(polled(&mut members)), Some(Some(run(30))));
+    assert_eq!(members.by_name("other"), members.by_generation(&run(40)));
 }

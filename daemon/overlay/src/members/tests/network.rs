@@ -197,8 +197,7 @@ impl Network {
     }
 
     pub(super) fn leave(&mut self, node: usize) {
-        let now = self.now;
-        self.nodes[node].members.leave(now);
+        self.nodes[node].members.leave();
         self.flush(node);
     }
 

@@ -211,7 +211,7 @@ impl Network {
                 batches.push((to, Some(receiver), bytes));
             }
         }
-        while let Some(name) = node.members.poll_changed() {
+        while let Some(Changed { name, .. }) = node.members.poll_changed() {
             let id = node.members.by_name(&name);
             match id.and_then(|id| node.members.summary(id)) {
                 Some(summary) => node.summaries.insert(name, summary),
