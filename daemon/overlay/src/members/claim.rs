@@ -39,6 +39,16 @@ impl Liveness {
     pub fn is_live(self) -> bool {
         matches!(self, Liveness::Alive | Liveness::Suspect)
     }
+
+    /// As the wire has it.
+    pub fn to_wire(self) -> generated::Liveness {
+        match self {
+            Liveness::Alive => generated::Liveness::ALIVE,
+            Liveness::Suspect => generated::Liveness::SUSPECT,
+            Liveness::Failed => generated::Liveness::FAILED,
+            Liveness::Left => generated::Liveness::LEFT,
+        }
+    }
 }
 
 /// A checked claim about one member, borrowed from the update it came in.
@@ -108,13 +118,8 @@ impl<'a> Claim<'a> {
         MemberUpdate {
             name: self.name.to_owned(),
             generation: self.generation.0.to_vec(),
-            incarnation: i32::try_from(self.incarnation).unwrap_or(i32::MAX),
-            liveness: match self.liveness {
-                Liveness::Alive => generated::Liveness::ALIVE,
-                Liveness::Suspect => generated::Liveness::SUSPECT,
-                Liveness::Failed => generated::Liveness::FAILED,
-                Liveness::Left => generated::Liveness::LEFT,
-            },
+            incarnation: wire_incarnation(self.incarnation),
+            liveness: self.liveness.to_wire(),
             ip: address_bytes(self.address.ip()),
             port: i32::from(self.address.port()),
             rack: self.rack.to_owned(),
@@ -147,6 +152,11 @@ pub enum ClaimError {
     /// The accuser is no name.
     #[error("the accuser must have 1 to 255 bytes")]
     Accuser,
+}
+
+/// An incarnation as the wire has it.
+pub(crate) fn wire_incarnation(incarnation: u32) -> i32 {
+    i32::try_from(incarnation).unwrap_or(i32::MAX)
 }
 
 /// The address in these wire fields, if one can send to it.

@@ -62,6 +62,7 @@ use gossiperl_link::Time;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+pub(crate) use self::claim::wire_incarnation;
 use self::{
     awareness::Awareness, event::count, gossip::GossipQueue, group::Group, join::Seeds, lists::Lists,
     own::Own, probe::Probes, quiet::Quiet, relay::Relays, suspicion::Suspicions, table::Table,

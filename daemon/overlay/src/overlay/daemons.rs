@@ -18,7 +18,7 @@ use crate::{
     delivery::Cause,
     endpoint::EndpointId,
     event::{Change, Event, State, View},
-    members::{Changed, Liveness, Member, MemberEvent, MemberEventKind, MembersFrame},
+    members::{Changed, Liveness, Member, MemberEvent, MemberEventKind, MembersFrame, wire_incarnation},
     overlay::publish::Level,
     state::repair::Find,
 };
@@ -169,16 +169,18 @@ impl Overlay {
         while let Some(Changed { name, before }) = self.members.poll_changed() {
             // One that was dropped is still in the table, as a tombstone: for the shared state it is gone.
             let known = self.members.by_name(&name);
-            let id = known.filter(|id| self.members.summary(*id).is_some());
-            let update = id.and_then(|id| self.members.update_of(id));
-            let salt = id.and_then(|id| self.members.member(id)).map(|member| *member.generation());
+            let member = known.and_then(|id| self.members.member(id)).filter(|member| !member.is_forgotten());
+            let salt = member.map(|member| *member.generation());
+            let now_known = member.map(|member| {
+                (member.identity().clone(), wire_incarnation(member.incarnation()), member.liveness())
+            });
             // That the run before had been forgotten already, or had no endpoint, makes no difference.
             if let Some(before) = before.filter(|before| Some(*before) != salt) {
                 self.state.forget_member(now, &before);
             }
             self.follow_run(now, before, known);
-            if let Some(update) = update {
-                self.state.set_member(now, &update);
+            if let Some((identity, incarnation, liveness)) = now_known {
+                self.state.set_member(now, &identity, incarnation, liveness.to_wire());
             }
         }
         while let Some((_, met)) = self.members.poll_met() {

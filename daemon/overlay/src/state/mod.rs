@@ -18,7 +18,7 @@
 //! - After anything: [`State::poll_change`] until `None`, for the index of subscriptions; [`State::poll_transmit`]
 //!   until `None`; [`State::poll_timeout`].
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use gossiperl_idl::{
     Salt,
@@ -30,12 +30,14 @@ use gossiperl_link::Time;
 
 use self::{
     eager::Eager,
+    owners::Owners,
     repair::{Find, Repair, RepairStats, View},
     store::{Bounds, Change, PutError, Refused, Store},
-    tree::Tree,
 };
+use crate::Identity;
 
 pub mod eager;
+pub mod owners;
 pub mod repair;
 pub mod size;
 pub mod store;
@@ -63,19 +65,10 @@ pub struct StateStats {
 pub struct State {
     store: Store,
     eager: Eager,
-    tree: Tree,
     repair: Repair,
-    /// Members with an item in the tree.
-    present: BTreeMap<Salt, Known>,
     /// When the root last changed.
     changed: Time,
     stats: StateStats,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    name_hash: u64,
-    incarnation: i32,
 }
 
 impl State {
@@ -84,9 +77,7 @@ impl State {
         State {
             store: Store::new(own, bounds),
             eager: Eager::default(),
-            tree: Tree::new(),
             repair: Repair::new(),
-            present: BTreeMap::new(),
             changed: Time::ZERO,
             stats: StateStats::default(),
         }
@@ -119,21 +110,26 @@ impl State {
     ///
     /// Entries of a failed one are kept, in case that was a mistake, until [`State::forget_member`]; of one that left they
     /// go at once.
-    pub fn set_member(&mut self, now: Time, member: &MemberUpdate) -> bool {
-        let Some(owner) = Salt::from_slice(&member.generation) else { return false };
-        if !repair::is_present(member) {
-            self.withdraw(now, &owner);
-            if member.liveness == Liveness::LEFT {
-                self.forget_member(now, &owner);
+    pub fn set_member(
+        &mut self,
+        now: Time,
+        member: &Arc<Identity>,
+        incarnation: i32,
+        liveness: Liveness,
+    ) -> bool {
+        let owner = &member.generation;
+        if !repair::is_present(liveness) {
+            self.withdraw(now, owner);
+            if liveness == Liveness::LEFT {
+                self.forget_member(now, owner);
             }
             return true;
         }
-        if !self.store.admit(owner) {
+        if !self.store.admit(member) {
             return false;
         }
-        let known = Known { name_hash: tree::name_hash(&member.name), incarnation: member.incarnation };
-        self.present.insert(owner, known);
-        self.refresh(now, &owner);
+        let changed = self.store.owners_mut().enter(owner, incarnation);
+        self.note_change(now, changed);
         true
     }
 
@@ -150,12 +146,12 @@ impl State {
 
     /// The root of our hash tree, for Ping and PingAck.
     pub fn root(&self) -> i64 {
-        self.tree.root().cast_signed()
+        self.tree().root().cast_signed()
     }
 
     /// A probe of this peer, or its answer, carried this root.
     pub fn handle_root(&mut self, now: Time, peer: Salt, root: i64) {
-        self.repair.handle_root(now, peer, root.cast_unsigned(), self.tree.root(), self.changed);
+        self.repair.handle_root(now, peer, root.cast_unsigned(), self.tree().root(), self.changed);
     }
 
     /// Compares everything with this daemon now. False where that is under way, or too much else is.
@@ -174,8 +170,8 @@ impl State {
         find: &dyn Fn(Find<'_>) -> Option<MemberUpdate>,
         learned: &mut Vec<MemberUpdate>,
     ) -> Result<bool, DecodeError> {
-        let State { tree, store, repair, .. } = self;
-        let view = View { tree, store, find };
+        let State { store, repair, .. } = self;
+        let view = View { store, find };
         match kind {
             frame::STATE_UPDATE => self.handle_update(now, from, decode_compact(body)?),
             frame::TREE_DIGEST => repair.handle_digest(now, from, &decode_compact(body)?, &view),
@@ -201,7 +197,7 @@ impl State {
 
     /// The next chunk of frames of repair and to whom it goes; at most [`size::CHUNK`] bytes.
     pub fn poll_transmit(&mut self, now: Time) -> Option<(Salt, Vec<u8>)> {
-        self.repair.poll_transmit(now, &self.tree, &self.store)
+        self.repair.poll_transmit(now, &self.store)
     }
 
     /// The next change of what is held, in the order they happened.
@@ -217,7 +213,7 @@ impl State {
     /// Drops old tombstones, asks again for what did not come.
     pub fn handle_timeout(&mut self, now: Time) {
         self.store.handle_timeout(now);
-        self.repair.handle_timeout(now, &self.tree, &mut self.store);
+        self.repair.handle_timeout(now, &mut self.store);
     }
 
     /// The entries.
@@ -226,8 +222,8 @@ impl State {
     }
 
     /// The hash tree.
-    pub fn tree(&self) -> &Tree {
-        &self.tree
+    pub fn tree(&self) -> &Owners {
+        self.store.owners()
     }
 
     /// Whether we drive no exchange and want nothing.
@@ -283,20 +279,18 @@ impl State {
 
     /// Sets the item of a present member.
     fn refresh(&mut self, now: Time, owner: &Salt) {
-        let (Some(known), Some(version)) = (self.present.get(owner), self.store.complete_to(owner)) else {
-            return;
-        };
-        let item = tree::item(known.name_hash, owner, known.incarnation, version);
-        if self.tree.set(known.name_hash, *owner, Some(item)) {
-            self.changed = now;
-        }
+        let changed = self.store.owners_mut().refresh(owner);
+        self.note_change(now, changed);
     }
 
     /// Takes out the item of a member that is not present any more.
     fn withdraw(&mut self, now: Time, owner: &Salt) {
-        if let Some(known) = self.present.remove(owner)
-            && self.tree.set(known.name_hash, *owner, None)
-        {
+        let changed = self.store.owners_mut().withdraw(owner);
+        self.note_change(now, changed);
+    }
+
+    fn note_change(&mut self, now: Time, changed: bool) {
+        if changed {
             self.changed = now;
         }
     }

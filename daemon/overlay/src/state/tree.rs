@@ -15,10 +15,12 @@
 //!   who looks for collisions, but only a daemon holding the overlay's key and secret could, and all it would win is
 //!   a repair that does not happen.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
 use gossiperl_idl::Salt;
 use ring::digest::{Context, SHA256};
+
+use super::owners::{END, Owners, Record};
 
 use crate::identity::first_eight;
 pub use crate::identity::name_hash;
@@ -82,21 +84,51 @@ impl Place {
             .map(move |child| Place { depth: self.depth + 1, index: (self.index << FAN_OUT_BITS) | child })
     }
 
-    /// The name hashes below it: the first and the last.
-    fn name_hashes(self) -> (u64, u64) {
-        let bits = FAN_OUT_BITS * u32::from(self.depth);
-        let below = u64::MAX.checked_shr(bits).unwrap_or(0);
-        let first = u64::from(self.index).checked_shl(64 - bits).unwrap_or(0);
-        (first, first | below)
+    /// The leaves below it, from the left; itself where it is one.
+    fn leaves(self) -> Range<u16> {
+        let bits = FAN_OUT_BITS * u32::from(DEPTH - self.depth);
+        self.index << bits..(self.index + 1) << bits
     }
 }
 
-/// The hash tree. Its memory is 70 kB and about 50 bytes an item; its caller bounds the items.
+/// Where the chain of each leaf's owners begins. Made for 16 leaves at a time, when the first of their owners comes: 2 kB without any, 18 kB with
+/// all.
 #[derive(Clone, Debug)]
-pub struct Tree {
-    /// Level by level from the root.
-    levels: [Vec<Node>; DEPTH as usize + 1],
-    items: BTreeMap<(u64, Salt), u64>,
+pub(super) struct Leaves {
+    heads: Vec<Option<Box<[u32; FAN_OUT]>>>,
+}
+
+impl Default for Leaves {
+    fn default() -> Self {
+        Leaves { heads: vec![None; width(DEPTH - 1)] }
+    }
+}
+
+impl Leaves {
+    fn head(&self, leaf: u16) -> u32 {
+        let heads = self.heads.get(usize::from(leaf) / FAN_OUT).and_then(Option::as_deref);
+        heads.and_then(|heads| heads.get(usize::from(leaf) % FAN_OUT)).copied().unwrap_or(END)
+    }
+
+    fn set_head(&mut self, leaf: u16, head: u32) {
+        let Some(heads) = self.heads.get_mut(usize::from(leaf) / FAN_OUT) else { return };
+        let heads = heads.get_or_insert_with(|| Box::new([END; FAN_OUT]));
+        if let Some(held) = heads.get_mut(usize::from(leaf) % FAN_OUT) {
+            *held = head;
+        }
+    }
+}
+
+/// The nodes above the leaves, level by level from the root: 4 kB. A leaf's own sums are made of its few owners when they are asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Sums {
+    nodes: Vec<Node>,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Sums { nodes: vec![Node::default(); (0..DEPTH).map(width).sum()] }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -105,19 +137,15 @@ struct Node {
     items: u32,
 }
 
-impl Default for Tree {
-    fn default() -> Self {
-        Self::new()
+impl Node {
+    fn change(&mut self, before: Option<u64>, after: Option<u64>) {
+        self.hash = self.hash.wrapping_sub(before.unwrap_or(0)).wrapping_add(after.unwrap_or(0));
+        self.items = self.items.wrapping_sub(before.is_some().into()).wrapping_add(after.is_some().into());
     }
 }
 
-impl Tree {
-    /// The tree of no owners; its root is 0.
-    pub fn new() -> Self {
-        let level = |depth| vec![Node::default(); width(depth)];
-        Tree { levels: [level(0), level(1), level(2), level(3)], items: BTreeMap::new() }
-    }
-
+/// The hash tree.
+impl Owners {
     /// The root's hash: equal on two daemons that hold the same.
     pub fn root(&self) -> u64 {
         self.hash(Place::ROOT)
@@ -133,33 +161,81 @@ impl Tree {
         self.node(place).items as usize
     }
 
-    /// Sets the item of this owner, or takes it out. Touches one node a level. Says whether anything changed.
-    pub fn set(&mut self, name_hash: u64, owner: Salt, item: Option<u64>) -> bool {
-        let before = match item {
-            Some(item) => self.items.insert((name_hash, owner), item),
-            None => self.items.remove(&(name_hash, owner)),
-        };
+    /// The owners below a node that have an item, ordered by name hash.
+    pub fn below(&self, place: Place) -> impl Iterator<Item = Salt> {
+        place.leaves().flat_map(|leaf| {
+            let owners =
+                self.chain(leaf).map(|record| (record.identity.name_hash, record.identity.generation));
+            let mut owners: Vec<(u64, Salt)> = owners.collect();
+            owners.sort_unstable();
+            owners.into_iter().map(|(_, owner)| owner)
+        })
+    }
+
+    /// Sets the item of the owner in this place of the slab, or takes it out. Touches one node a level. Says whether anything changed.
+    pub(super) fn set(&mut self, place: u32, item: Option<u64>) -> bool {
+        let Some(record) = self.record(place) else { return false };
+        let before = record.is_present().then_some(record.item);
         if before == item {
             return false;
         }
-        for (depth, level) in (0..=DEPTH).zip(&mut self.levels) {
-            let Some(node) = level.get_mut(usize::from(at_depth(name_hash, depth))) else { continue };
-            node.hash = node.hash.wrapping_sub(before.unwrap_or(0)).wrapping_add(item.unwrap_or(0));
-            node.items = node.items.wrapping_sub(before.is_some().into()).wrapping_add(item.is_some().into());
+        let name_hash = record.identity.name_hash;
+        let leaf = at_depth(name_hash, DEPTH);
+        match (before, item) {
+            (None, Some(_)) => self.link(leaf, place),
+            (Some(_), None) => self.unlink(leaf, place),
+            _ => {}
+        }
+        if let Some(record) = self.record_mut(place) {
+            record.item = item.unwrap_or(0);
+        }
+        for depth in 0..DEPTH {
+            if let Some(node) =
+                self.sums.nodes.get_mut(first(depth) + usize::from(at_depth(name_hash, depth)))
+            {
+                node.change(before, item);
+            }
         }
         true
     }
 
-    /// The owners below a node, ordered by name hash.
-    pub fn owners(&self, place: Place) -> impl Iterator<Item = Salt> {
-        let (first, last) = place.name_hashes();
-        let range = (first, Salt([0; 16]))..=(last, Salt([0xff; 16]));
-        self.items.range(range).map(|((_, owner), _)| *owner)
+    fn node(&self, place: Place) -> Node {
+        if !place.is_leaf() {
+            let node = self.sums.nodes.get(first(place.depth) + usize::from(place.index));
+            return node.copied().unwrap_or_default();
+        }
+        let mut node = Node::default();
+        self.chain(place.index).for_each(|record| node.change(None, Some(record.item)));
+        node
     }
 
-    fn node(&self, place: Place) -> Node {
-        let level = self.levels.get(usize::from(place.depth));
-        level.and_then(|level| level.get(usize::from(place.index))).copied().unwrap_or_default()
+    /// The owners of a leaf, in no order that means anything.
+    fn chain(&self, leaf: u16) -> impl Iterator<Item = &Record> {
+        std::iter::successors(self.record(self.leaves.head(leaf)), |record| self.record(record.next))
+    }
+
+    fn link(&mut self, leaf: u16, place: u32) {
+        let head = self.leaves.head(leaf);
+        if let Some(record) = self.record_mut(place) {
+            record.link(head);
+            self.leaves.set_head(leaf, place);
+        }
+    }
+
+    fn unlink(&mut self, leaf: u16, place: u32) {
+        let Some(next) = self.record_mut(place).map(Record::unlink) else { return };
+        let mut at = self.leaves.head(leaf);
+        if at == place {
+            self.leaves.set_head(leaf, next);
+            return;
+        }
+        while let Some(record) = self.record_mut(at) {
+            if record.next == place {
+                record.link(next);
+                return;
+            }
+            at = record.next;
+        }
     }
 }
 
@@ -175,6 +251,11 @@ pub fn item(name_hash: u64, generation: &Salt, incarnation: i32, version: i64) -
 
 const fn width(depth: u8) -> usize {
     1 << (FAN_OUT_BITS * depth as u32)
+}
+
+/// Where a level begins among the nodes above the leaves.
+fn first(depth: u8) -> usize {
+    (0..depth).map(width).sum()
 }
 
 /// Index of the node at this depth that a name hash is below.

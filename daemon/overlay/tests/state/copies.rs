@@ -9,7 +9,7 @@ use gossiperl_overlay::{
 };
 use rand::{Rng, seq::IndexedRandom};
 
-use crate::support::{Random, salt, update, with_seeds};
+use crate::support::{Random, identity, salt, update, with_seeds};
 
 const OWNER: u64 = 1;
 const COPIES: usize = 3;
@@ -28,7 +28,7 @@ impl Copies {
     fn new() -> Self {
         let mut stores = vec![Store::new(salt(OWNER), Bounds::default())];
         stores.extend((0..COPIES as u64).map(|number| Store::new(salt(10 + number), Bounds::default())));
-        stores.iter_mut().for_each(|store| assert!(store.admit(salt(OWNER))));
+        stores.iter_mut().for_each(|store| assert!(store.admit(&identity(OWNER))));
         Copies { now: Time::ZERO, stores, truth: BTreeMap::new(), air: Vec::new() }
     }
 
@@ -64,7 +64,7 @@ impl Copies {
             96..99 => self.stores[copy].abandon_sweep(&salt(OWNER)),
             _ => {
                 self.stores[copy].forget(&salt(OWNER));
-                assert!(self.stores[copy].admit(salt(OWNER)));
+                assert!(self.stores[copy].admit(&identity(OWNER)));
             }
         }
     }

@@ -18,14 +18,14 @@ use gossiperl_overlay::{
 use proptest::prelude::*;
 use rand::Rng;
 
-use crate::support::{Random, member, salt, with_seeds};
+use crate::support::{Random, member, salt, set_member, with_seeds};
 
 const HOSTILE: u64 = 3;
 
 fn victim() -> State {
     let bounds = Bounds { owners: 8, entries_per_owner: 50, bytes_per_owner: 20_000, ..Bounds::default() };
     let mut state = State::new(salt(0), bounds);
-    (0..5).for_each(|number| assert!(state.set_member(Time::ZERO, &member(number))));
+    (0..5).for_each(|number| assert!(set_member(&mut state, Time::ZERO, &member(number))));
     state.put(Time::ZERO, b"own", b"1").unwrap();
     state
 }
@@ -205,7 +205,7 @@ fn absurd_frames_neither_panic_nor_fill_memory_nor_change_what_is_ours() {
 fn a_flood_of_requests_is_answered_at_a_bounded_rate() {
     let mut state = State::new(salt(0), Bounds::default());
     for number in 0..5_000 {
-        state.set_member(Time::ZERO, &member(number));
+        set_member(&mut state, Time::ZERO, &member(number));
     }
     let find = |_: gossiperl_overlay::state::repair::Find<'_>| Some(member(7));
     let mut body = Vec::new();

@@ -8,7 +8,7 @@ use gossiperl_overlay::{
     state::store::{Applied, Bounds, Change, MAX_KEY, MAX_VALUE, PutError, Refused, Store},
 };
 
-use crate::support::{deletion, entry, salt, update};
+use crate::support::{deletion, entry, identity, salt, update};
 
 const NOW: Time = Time::from_micros(1_000_000);
 
@@ -19,7 +19,7 @@ fn copy() -> Store {
 /// A store of daemon 0 that takes entries of daemon 1.
 fn with(bounds: Bounds) -> Store {
     let mut store = Store::new(salt(0), bounds);
-    assert!(store.admit(salt(1)));
+    assert!(store.admit(&identity(1)));
     store
 }
 
@@ -191,11 +191,11 @@ fn nobody_else_writes_our_entries() {
 #[test]
 fn owners_are_bounded() {
     let mut store = with(Bounds { owners: 2, ..Bounds::default() });
-    assert!(store.admit(salt(2)));
-    assert!(!store.admit(salt(3)));
-    assert!(store.admit(salt(2)), "known already");
+    assert!(store.admit(&identity(2)));
+    assert!(!store.admit(&identity(3)));
+    assert!(store.admit(&identity(2)), "known already");
     store.forget(&salt(1));
-    assert!(store.admit(salt(3)));
+    assert!(store.admit(&identity(3)));
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! What all tests use: seeds, names, members.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
 
 use gossiperl_idl::{
     Salt,
     generated::{Entry, Liveness, MemberUpdate, StateUpdate},
 };
+use gossiperl_overlay::{Identity, Time, state::State};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -45,6 +49,23 @@ pub(crate) fn member(number: u64) -> MemberUpdate {
         rack: "default".to_owned(),
         accuser: None,
     }
+}
+
+/// Who the daemon with this number is.
+pub(crate) fn identity(number: u64) -> Arc<Identity> {
+    identity_of(&member(number))
+}
+
+fn identity_of(update: &MemberUpdate) -> Arc<Identity> {
+    let generation = Salt::from_slice(&update.generation).unwrap();
+    let ip = <[u8; 4]>::try_from(&*update.ip).unwrap();
+    let port = u16::try_from(update.port).unwrap();
+    Arc::new(Identity::new(&*update.name, generation, (ip, port).into(), &*update.rack))
+}
+
+/// What membership tells the state of a member that it knows like this.
+pub(crate) fn set_member(state: &mut State, now: Time, update: &MemberUpdate) -> bool {
+    state.set_member(now, &identity_of(update), update.incarnation, update.liveness)
 }
 
 pub(crate) fn entry(key: &[u8], value: &[u8], version: i64) -> Entry {

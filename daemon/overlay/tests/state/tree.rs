@@ -1,9 +1,18 @@
 //! The hash tree against its definition.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::state::tree::{DEPTH, FAN_OUT, Place, Tree, item, name_hash};
+use gossiperl_overlay::{
+    Identity,
+    state::{
+        owners::Owners,
+        tree::{DEPTH, FAN_OUT, Place, item, name_hash},
+    },
+};
 use proptest::prelude::*;
 
 use crate::support::salt;
@@ -27,57 +36,108 @@ fn places_from_outside_are_those_of_the_tree() {
     assert_eq!(Place::leaf(-1), None);
 }
 
+/// 500 owners, every third of which has its leaf in common with the first, and each seventh its name with the one before.
+static CROWD: LazyLock<Vec<Arc<Identity>>> = LazyLock::new(|| {
+    let leaf = Place::of(name_hash("0"));
+    let mut name = String::from("0");
+    let mut names = 0..;
+    let mut crowd: Vec<Arc<Identity>> = Vec::new();
+    for number in 0..500 {
+        if number % 7 != 6 {
+            let fits = |name: &String| number % 3 != 0 || Place::of(name_hash(name)) == leaf;
+            name = names.by_ref().map(|number: u64| number.to_string()).find(fits).unwrap();
+        }
+        let address = ([10, 0, 0, 1], 6_666).into();
+        crowd.push(Arc::new(Identity::new(name.as_str(), salt(number), address, "default")));
+    }
+    crowd
+});
+
+fn tree_of(crowd: &[Arc<Identity>]) -> Owners {
+    let mut tree = Owners::new(7);
+    crowd.iter().for_each(|owner| tree.admit(owner));
+    tree
+}
+
 #[test]
 fn each_level_divides_the_one_above() {
-    let mut tree = Tree::new();
-    for number in 0..500_u64 {
-        tree.set(number.wrapping_mul(0x9e37_79b9_7f4a_7c15), salt(number), Some(number * 7 + 1));
-    }
+    let crowd = &CROWD[..];
+    let mut tree = tree_of(crowd);
+    assert!(crowd.iter().all(|owner| tree.enter(owner.generation(), 0)));
+    let mut ordered: Vec<(u64, Salt)> =
+        crowd.iter().map(|owner| (owner.name_hash(), *owner.generation())).collect();
+    ordered.sort_unstable();
+    let ordered: Vec<Salt> = ordered.into_iter().map(|(_, owner)| owner).collect();
+    assert_eq!(tree.below(Place::ROOT).collect::<Vec<_>>(), ordered);
     let mut level = vec![Place::ROOT];
     for _ in 0..DEPTH {
         for place in &level {
             let children: Vec<Place> = place.children().collect();
             assert_eq!(children.len(), FAN_OUT);
             assert_eq!(children.iter().map(|child| tree.count(*child)).sum::<usize>(), tree.count(*place));
-            let owners: Vec<Salt> = children.iter().flat_map(|child| tree.owners(*child)).collect();
-            assert_eq!(owners, tree.owners(*place).collect::<Vec<_>>());
+            let owners: Vec<Salt> = children.iter().flat_map(|child| tree.below(*child)).collect();
+            assert_eq!(owners, tree.below(*place).collect::<Vec<_>>());
         }
         level = level.into_iter().flat_map(Place::children).collect();
     }
     assert!(level.iter().all(|leaf| leaf.is_leaf() && leaf.children().next().is_none()));
 }
 
+#[test]
+fn an_owner_that_goes_takes_its_item_along_and_its_place_serves_the_next() {
+    let crowd = &CROWD[..60];
+    let mut tree = tree_of(&crowd[..40]);
+    crowd[..40].iter().for_each(|owner| assert!(tree.enter(owner.generation(), 1)));
+    let root = tree.root();
+    crowd[..20].iter().for_each(|owner| assert!(tree.remove(owner.generation())));
+    assert!(!tree.remove(crowd[0].generation()) && !tree.contains(crowd[0].generation()));
+    assert!(!tree.enter(crowd[0].generation(), 1), "no owner any more");
+    assert_eq!((tree.len(), tree.count(Place::ROOT)), (20, 20));
+    crowd[40..].iter().for_each(|owner| {
+        tree.admit(owner);
+        assert!(tree.enter(owner.generation(), 1));
+    });
+    let mut anew = tree_of(&crowd[20..]);
+    crowd[20..].iter().for_each(|owner| assert!(anew.enter(owner.generation(), 1)));
+    assert!(tree.root() == anew.root() && tree.root() != root);
+    assert!(tree.below(Place::ROOT).eq(anew.below(Place::ROOT)));
+}
+
 proptest! {
     #[test]
     fn every_node_is_the_sum_of_the_items_below(
-        changes in prop::collection::vec((0_u64..40, any::<u64>(), any::<u64>(), any::<bool>()), 0..200),
+        changes in prop::collection::vec((0_usize..40, any::<i32>(), any::<bool>()), 0..200),
     ) {
-        let mut tree = Tree::new();
-        let mut items: BTreeMap<(u64, Salt), u64> = BTreeMap::new();
-        for (number, scattered, value, present) in changes {
-            // Some share a leaf, some a name.
-            let name_hash = if number % 3 == 0 { number } else { scattered };
-            let key = (name_hash, salt(number));
-            let before = items.get(&key).copied();
-            let after = present.then_some(value);
-            match after {
-                Some(value) => drop(items.insert(key, value)),
-                None => drop(items.remove(&key)),
-            }
-            prop_assert_eq!(tree.set(key.0, key.1, after), before != after);
+        let crowd = &CROWD[..40];
+        let mut tree = tree_of(crowd);
+        let mut items: BTreeMap<usize, (i32, u64)> = BTreeMap::new();
+        for (number, incarnation, present) in changes {
+            let owner = &crowd[number];
+            let after = present.then(|| (incarnation, item(owner.name_hash(), owner.generation(), incarnation, 0)));
+            let before = match after {
+                Some(after) => items.insert(number, after),
+                None => items.remove(&number),
+            };
+            let changed = match after {
+                Some((incarnation, _)) => tree.enter(owner.generation(), incarnation),
+                None => tree.withdraw(owner.generation()),
+            };
+            prop_assert_eq!(changed, before != after);
         }
-        let mut from_scratch = Tree::new();
-        for ((name_hash, owner), value) in items.iter().rev() {
-            from_scratch.set(*name_hash, *owner, Some(*value));
+        let mut from_scratch = tree_of(crowd);
+        for (number, (incarnation, _)) in items.iter().rev() {
+            from_scratch.enter(crowd[*number].generation(), *incarnation);
         }
         let mut level = vec![Place::ROOT];
         for depth in 0..=DEPTH {
             for place in &level {
-                let below = items.iter().filter(|((name_hash, _), _)| {
+                let below = items.iter().filter(|(number, _)| {
                     let shift = 64 - 4 * u32::from(depth);
-                    name_hash.checked_shr(shift).unwrap_or(0) == u64::try_from(place.index()).unwrap()
+                    let index = crowd[**number].name_hash().checked_shr(shift).unwrap_or(0);
+                    index == u64::try_from(place.index()).unwrap()
                 });
-                let (count, sum) = below.fold((0, 0_u64), |(count, sum), (_, item)| (count + 1, sum.wrapping_add(*item)));
+                let (count, sum) =
+                    below.fold((0, 0_u64), |(count, sum), (_, (_, item))| (count + 1, sum.wrapping_add(*item)));
                 prop_assert_eq!(tree.count(*place), count);
                 prop_assert_eq!(tree.hash(*place), sum);
                 prop_assert_eq!(from_scratch.hash(*place), sum);

@@ -20,7 +20,7 @@ use gossiperl_overlay::{
 };
 use rand::{Rng, SeedableRng};
 
-use crate::support::{Random, entry, member, salt, update};
+use crate::support::{Random, entry, member, salt, set_member, update};
 
 /// Rounds of gossip, to so many each; probes.
 const GOSSIP: Duration = Duration::from_millis(200);
@@ -322,7 +322,7 @@ impl Daemon {
         });
         if newer {
             self.members.insert(update.name.clone(), update.clone());
-            self.state.set_member(now, update);
+            set_member(&mut self.state, now, update);
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     outbox::{Answer, Outbox},
     walk::{NODES, node},
 };
-use crate::state::{size, tree::Place};
+use crate::state::{owners::Owners, size, tree::Place};
 
 /// Chunks that one frame is answered with, at most: 40 kB. What remains is asked for again.
 const CHUNKS: u64 = 32;
@@ -34,18 +34,18 @@ pub(super) fn digest(from: Salt, digest: &TreeDigest, view: &View<'_>, outbox: &
     for theirs in digest.nodes.iter().take(NODES) {
         let Some(place) = Place::new(theirs.depth, theirs.index) else { continue };
         let hash = theirs.hash.cast_unsigned();
-        if hash == view.tree.hash(place) {
+        if hash == view.tree().hash(place) {
             continue;
         }
-        let lacking = hash == 0 && view.tree.count(place) <= LISTED;
+        let lacking = hash == 0 && view.tree().count(place) <= LISTED;
         if !place.is_leaf() && !lacking {
-            place.children().for_each(|child| answer.node(outbox, node(child, view.tree)));
+            place.children().for_each(|child| answer.node(outbox, node(child, view.tree())));
         } else if outbox.begun() - begun >= CHUNKS {
-            answer.node(outbox, node(place, view.tree));
+            answer.node(outbox, node(place, view.tree()));
         } else {
             let whole = list(place, digest.exchange, begun + CHUNKS, view, &mut answer, outbox);
             if !whole {
-                answer.node(outbox, node(place, view.tree));
+                answer.node(outbox, node(place, view.tree()));
             }
             if place.is_leaf() && hash != 0 {
                 answer.leaf(outbox, place);
@@ -65,7 +65,7 @@ fn list(
     outbox: &mut Outbox,
 ) -> bool {
     let owners: Vec<OwnerSummary> =
-        view.tree.owners(place).filter_map(|owner| view.summary(&owner)).collect();
+        view.tree().below(place).filter_map(|owner| view.summary(&owner)).collect();
     answer.keep_together(outbox, owners.iter().map(size::summary).sum::<usize>() + size::LEAF);
     // Where not all can be listed, another exchange lists others.
     let count = owners.len();
@@ -98,7 +98,7 @@ pub(super) fn compare(
     let leaves: BTreeSet<Place> = leaves.iter().filter_map(|leaf| Place::leaf(*leaf)).collect();
     let unnamed = leaves
         .iter()
-        .flat_map(|leaf| view.tree.owners(*leaf))
+        .flat_map(|leaf| view.tree().below(*leaf))
         .filter_map(|owner| view.summary(&owner).filter(|owner| !named.contains(owner.member.name.as_str())));
     returned.extend(unnamed.take(RETURNED));
     taught |= !returned.is_empty();
@@ -130,7 +130,7 @@ fn weigh(
 ) -> bool {
     let Some(owner) = sound(&theirs.member) else { return false };
     let order = match (view.find)(Find::Name(&theirs.member.name)) {
-        None if !is_present(&theirs.member) => return false,
+        None if !is_present(theirs.member.liveness) => return false,
         None => Ordering::Greater,
         Some(ours) => match rank(&theirs.member).cmp(&rank(&ours)) {
             Ordering::Less => {
@@ -144,7 +144,7 @@ fn weigh(
         learned.push(theirs.member.clone());
     }
     let held = view.store.complete_to(&owner).unwrap_or(0);
-    if is_present(&theirs.member) {
+    if is_present(theirs.member.liveness) {
         match theirs.version.cmp(&held) {
             Ordering::Less => returned.push(OwnerSummary { member: theirs.member.clone(), version: held }),
             Ordering::Greater if owner != view.store.own() => fetches.want(from, owner, theirs.version),
@@ -156,6 +156,10 @@ fn weigh(
 }
 
 impl View<'_> {
+    pub(super) fn tree(&self) -> &Owners {
+        self.store.owners()
+    }
+
     /// What we tell of the owner of a generation.
     fn summary(&self, owner: &Salt) -> Option<OwnerSummary> {
         self.told((self.find)(Find::Generation(*owner))?)
@@ -163,14 +167,15 @@ impl View<'_> {
 
     fn told(&self, member: MemberUpdate) -> Option<OwnerSummary> {
         let owner = sound(&member)?;
-        let version = if is_present(&member) { self.store.complete_to(&owner).unwrap_or(0) } else { 0 };
+        let version =
+            if is_present(member.liveness) { self.store.complete_to(&owner).unwrap_or(0) } else { 0 };
         Some(OwnerSummary { member, version })
     }
 }
 
 /// Whether a member has an item in the tree and entries that count.
-pub(in crate::state) fn is_present(member: &MemberUpdate) -> bool {
-    matches!(member.liveness, Liveness::ALIVE | Liveness::SUSPECT)
+pub(in crate::state) fn is_present(liveness: Liveness) -> bool {
+    matches!(liveness, Liveness::ALIVE | Liveness::SUSPECT)
 }
 
 /// Which of two claims about a name counts, as the members module has it: the later run's; leaving is final; then the

@@ -30,7 +30,7 @@ use gossiperl_link::Time;
 use self::{budget::Budget, fetch::Fetches, outbox::Outbox, walk::Walk};
 use super::{
     store::{Applied, Refused, Store},
-    tree::{Place, Tree},
+    tree::Place,
 };
 
 mod answer;
@@ -61,9 +61,7 @@ const DRIVERS: usize = 16;
 
 /// What repair sees of the rest.
 pub struct View<'a> {
-    /// The hash tree.
-    pub tree: &'a Tree,
-    /// The entries.
+    /// The owners, the hash tree over them, and the entries.
     pub store: &'a Store,
     /// What the members module knows of a daemon, in any liveness, ourselves included.
     pub find: &'a dyn Fn(Find<'_>) -> Option<MemberUpdate>,
@@ -188,7 +186,7 @@ impl Repair {
         }
         for theirs in &ack.nodes {
             match Place::new(theirs.depth, theirs.index) {
-                Some(place) if view.tree.hash(place) != theirs.hash.cast_unsigned() => walk.differs(place),
+                Some(place) if view.tree().hash(place) != theirs.hash.cast_unsigned() => walk.differs(place),
                 _ => {}
             }
         }
@@ -241,10 +239,11 @@ impl Repair {
     }
 
     /// The next chunk of frames to send, and to whom; each fits a datagram ([`super::size::CHUNK`] bytes).
-    pub fn poll_transmit(&mut self, now: Time, tree: &Tree, store: &Store) -> Option<(Salt, Vec<u8>)> {
+    pub fn poll_transmit(&mut self, now: Time, store: &Store) -> Option<(Salt, Vec<u8>)> {
         if self.outbox.is_empty() {
             self.fetches.ask(now, store, &mut self.outbox);
             let Repair { walks, fetches, outbox, next, .. } = self;
+            let tree = store.owners();
             walks.retain(|peer, walk| walk.ask(now, *peer, next, tree, fetches.is_busy_with(peer), outbox));
         }
         self.outbox.pop()
@@ -257,9 +256,10 @@ impl Repair {
     }
 
     /// Asks again for what did not come.
-    pub fn handle_timeout(&mut self, now: Time, tree: &Tree, store: &mut Store) {
+    pub fn handle_timeout(&mut self, now: Time, store: &mut Store) {
         self.fetches.handle_timeout(now, store);
         let Repair { walks, outbox, .. } = self;
+        let tree = store.owners();
         walks.retain(|peer, walk| walk.handle_timeout(now, *peer, tree, outbox));
     }
 

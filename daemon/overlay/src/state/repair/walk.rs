@@ -9,7 +9,10 @@ use gossiperl_idl::{Salt, generated::TreeNode};
 use gossiperl_link::Time;
 
 use super::outbox::Outbox;
-use crate::state::tree::{FAN_OUT, Place, Tree};
+use crate::state::{
+    owners::Owners,
+    tree::{FAN_OUT, Place},
+};
 
 /// Digests under way in one exchange.
 const WINDOW: usize = 4;
@@ -87,7 +90,7 @@ impl Walk {
         now: Time,
         to: Salt,
         next: &mut i64,
-        tree: &Tree,
+        tree: &Owners,
         fetching: bool,
         out: &mut Outbox,
     ) -> bool {
@@ -123,7 +126,7 @@ impl Walk {
     }
 
     /// Sends again what was not answered. False where that was in vain too often.
-    pub(super) fn handle_timeout(&mut self, now: Time, to: Salt, tree: &Tree, out: &mut Outbox) -> bool {
+    pub(super) fn handle_timeout(&mut self, now: Time, to: Salt, tree: &Owners, out: &mut Outbox) -> bool {
         for (number, asked) in self.asked.iter_mut().filter(|(_, asked)| asked.due <= now) {
             if asked.tries >= TRIES {
                 return false;
@@ -141,7 +144,7 @@ impl Walk {
         to: Salt,
         places: Vec<Place>,
         next: &mut i64,
-        tree: &Tree,
+        tree: &Owners,
         out: &mut Outbox,
     ) -> bool {
         let Some(left) = self.digests_left.checked_sub(1) else { return false };
@@ -173,7 +176,7 @@ impl Walk {
 
 /// Our hashes to be compared: the children of a node that differs; the node itself where it is a leaf, or we have nothing
 /// below; the root where nothing is known to differ.
-fn nodes(places: &[Place], tree: &Tree) -> Vec<TreeNode> {
+fn nodes(places: &[Place], tree: &Owners) -> Vec<TreeNode> {
     let mut nodes = Vec::new();
     for place in places {
         if place.is_leaf() || tree.count(*place) == 0 {
@@ -189,6 +192,6 @@ fn nodes(places: &[Place], tree: &Tree) -> Vec<TreeNode> {
 }
 
 /// A node as it goes over the wire.
-pub(super) fn node(place: Place, tree: &Tree) -> TreeNode {
+pub(super) fn node(place: Place, tree: &Owners) -> TreeNode {
     TreeNode { depth: place.depth(), index: place.index(), hash: tree.hash(place).cast_signed() }
 }

@@ -27,6 +27,9 @@ use gossiperl_idl::{
 use gossiperl_link::Time;
 use thiserror::Error;
 
+use super::owners::Owners;
+use crate::Identity;
+
 mod apply;
 mod entry;
 mod pages;
@@ -38,6 +41,7 @@ use entry::{Held, Value};
 pub use apply::{Applied, Refused};
 pub use entry::{Change, Key};
 pub(super) use pages::split;
+pub(super) use sweep::Owner;
 
 /// The longest key, in bytes; the shortest has 1.
 pub const MAX_KEY: usize = 512;
@@ -97,7 +101,7 @@ pub enum PutError {
 pub struct Store {
     own: Salt,
     bounds: Bounds,
-    owners: BTreeMap<Salt, Owner>,
+    owners: Owners,
     by_version: BTreeMap<(Salt, i64), Held>,
     by_key: BTreeMap<Key, i64>,
     /// Tombstones, the oldest first, and by owner and version.
@@ -108,25 +112,15 @@ pub struct Store {
     changes: VecDeque<Change>,
 }
 
-/// What is known of one owner beside its entries.
-#[derive(Clone, Debug, Default)]
-struct Owner {
-    /// Nothing is missing up to here; our own newest version where the owner is ourselves.
-    complete_to: i64,
-    /// The highest version of a dropped tombstone.
-    floor: i64,
-    entries: usize,
-    bytes: usize,
-    sweep: Option<Box<sweep::Sweep>>,
-}
-
 impl Store {
     /// A store with ourselves as the only owner, without entries.
     pub fn new(own: Salt, bounds: Bounds) -> Self {
+        let mut owners = Owners::new(own.receiver_id());
+        owners.admit(&unnamed(own));
         Store {
             own,
             bounds,
-            owners: BTreeMap::from([(own, Owner::default())]),
+            owners,
             by_version: BTreeMap::new(),
             by_key: BTreeMap::new(),
             tombstones: BTreeSet::new(),
@@ -178,23 +172,33 @@ impl Store {
             self.entries(&before).map(|(key, value)| (key.clone(), value.clone())).collect();
         self.own = own;
         self.forget(&before);
-        self.owners.insert(own, Owner::default());
+        self.owners.admit(&unnamed(own));
         let renewed = entries.into_iter().map(|(key, value)| (Key::new(&own, &key), value));
         renewed.map(|(key, value)| self.change(key, Some(value), Time::ZERO)).collect()
     }
 
     /// From now on this owner's entries are taken. False where there are as many owners as there may be.
-    pub fn admit(&mut self, owner: Salt) -> bool {
-        if !self.owners.contains_key(&owner) && self.owners.len() > self.bounds.owners {
+    pub fn admit(&mut self, owner: &Arc<Identity>) -> bool {
+        if !self.owners.contains(&owner.generation) && self.owners.len() > self.bounds.owners {
             return false;
         }
-        self.owners.entry(owner).or_default();
+        self.owners.admit(owner);
         true
+    }
+
+    /// The owners, and the hash tree over them.
+    pub fn owners(&self) -> &Owners {
+        &self.owners
+    }
+
+    /// The same, to say which of them are present.
+    pub(super) fn owners_mut(&mut self) -> &mut Owners {
+        &mut self.owners
     }
 
     /// The owner is gone, and its entries with it. Ourselves we do not forget.
     pub fn forget(&mut self, owner: &Salt) {
-        if *owner == self.own || self.owners.remove(owner).is_none() {
+        if *owner == self.own || !self.owners.remove(owner) {
             return;
         }
         self.parts.forget(owner, i64::MAX);
@@ -367,7 +371,7 @@ impl Store {
 
     fn drop_tombstone(&mut self, owner: &Salt, version: i64) {
         self.take(owner, version);
-        if let Some(owner) = self.owners.get_mut(owner) {
+        if let Some(owner) = self.owners.find_mut(owner) {
             owner.drop_tombstone(version);
         }
     }
@@ -381,10 +385,15 @@ impl Store {
             self.graves.remove(&(*owner, version));
         }
         self.bytes -= held.cost();
-        if let Some(owner) = self.owners.get_mut(owner) {
+        if let Some(owner) = self.owners.find_mut(owner) {
             owner.entries -= 1;
             owner.bytes -= held.cost();
         }
         Some(held)
     }
+}
+
+/// Ourselves, until it is said what we are called: entries can be put before.
+fn unnamed(own: Salt) -> Arc<Identity> {
+    Arc::new(Identity::new("", own, ([0, 0, 0, 0], 0).into(), ""))
 }

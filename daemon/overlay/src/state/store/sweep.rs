@@ -12,7 +12,24 @@
 
 use gossiperl_idl::Salt;
 
-use super::{Owner, Store};
+use super::Store;
+
+/// What is known of one owner's entries beside themselves.
+#[derive(Clone, Debug, Default)]
+pub(in crate::state) struct Owner {
+    /// Nothing is missing up to here; our own newest version where the owner is ourselves.
+    pub(in crate::state) complete_to: i64,
+    /// The highest version of a dropped tombstone.
+    pub(super) floor: i64,
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+    sweep: Option<Box<Sweep>>,
+}
+
+impl Owner {
+    pub(in crate::state) const WITHOUT_ENTRIES: Owner =
+        Owner { complete_to: 0, floor: 0, entries: 0, bytes: 0, sweep: None };
+}
 
 /// A sweep under way.
 #[derive(Clone, Debug)]
@@ -66,14 +83,14 @@ impl Store {
 
     /// Gives up a sweep under way: the next request starts from what is complete.
     pub fn abandon_sweep(&mut self, owner: &Salt) {
-        if let Some(known) = self.owners.get_mut(owner) {
+        if let Some(known) = self.owners.find_mut(owner) {
             known.sweep = None;
         }
     }
 
     /// Takes over what a page says about completeness. True where that made progress.
     pub(super) fn advance(&mut self, page: &Page<'_>) -> bool {
-        let Some(known) = self.owners.get_mut(&page.owner) else { return false };
+        let Some(known) = self.owners.get(&page.owner) else { return false };
         // A sweep that is beyond what is complete has left out entries that such a page brings: then it has to finish.
         let ahead = known.settled() > known.complete_to;
         let joins = page.floor <= known.complete_to && page.after <= known.complete_to && !ahead;
@@ -83,6 +100,7 @@ impl Store {
         if !joins || page.upto <= known.complete_to {
             return false;
         }
+        let Some(known) = self.owners.get_mut(&page.owner) else { return false };
         known.complete_to = page.upto;
         if known.sweep.as_ref().is_some_and(|sweep| sweep.floor <= page.upto) {
             known.sweep = None;
