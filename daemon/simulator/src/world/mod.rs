@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use gossiperl_overlay::{Config, Event, Overlay, Time};
+use gossiperl_overlay::{Config, Event, Identities, Overlay, Time};
 use rand::{Rng, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
@@ -47,6 +47,9 @@ const SEEDS: usize = 3;
 /// An overlay that has not formed by then never will.
 const FORMS_WITHIN: Duration = Duration::from_secs(300);
 
+/// Members that a daemon is told of at once: what that brings about stays as little as in a daemon that learns bit by bit.
+const LEARNT_AT_ONCE: usize = 32;
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A scenario at work.
@@ -64,6 +67,8 @@ pub struct World {
     formed: Option<Time>,
     fingerprint: DefaultHasher,
     out: Vec<u8>,
+    /// Members' names and addresses, once for all daemons.
+    identities: Identities,
     /// Things that happened so far.
     steps: u64,
     clients: u64,
@@ -88,6 +93,7 @@ impl World {
             formed: None,
             fingerprint: DefaultHasher::new(),
             out: Vec::new(),
+            identities: Identities::default(),
             steps: 0,
             clients: 0,
             scenario,
@@ -136,8 +142,10 @@ impl World {
         for index in 0..self.machines.len() {
             let local = self.machines[index].local(self.now);
             if let Some(overlay) = self.machines[index].overlay.as_deref_mut() {
-                overlay.learn(local, &known);
-                while overlay.poll_event().is_some() {}
+                for some in known.chunks(LEARNT_AT_ONCE) {
+                    overlay.learn(local, some);
+                    while overlay.poll_event().is_some() {}
+                }
             }
             self.pump(index);
         }
@@ -182,6 +190,7 @@ impl World {
         config.rack_name = format!("rack-{}", machine.rack);
         config.detector = settings.detector();
         config.legacy_clients = false;
+        config.identities = Some(self.identities.clone());
         if let Some(after) = settings.drop_unreachable_after {
             config.drop_unreachable_after = after.0;
         }
