@@ -148,6 +148,8 @@ pub struct Limits {
     pub queue_frames: usize,
     /// Bytes in flight from one sender to us. 1 MiB.
     pub receive_window: u32,
+    /// Senders' keys kept prepared, about 650 bytes each. Beyond it the least recently used goes, and costs 2 µs to prepare again. 512.
+    pub prepared_keys: usize,
 }
 
 impl Default for Limits {
@@ -159,6 +161,7 @@ impl Default for Limits {
             queue_cost: 32 << 20,
             queue_frames: 65_536,
             receive_window: 1 << 20,
+            prepared_keys: 512,
         }
     }
 }

@@ -13,9 +13,6 @@ use gossiperl_idl::{
 
 use crate::Config;
 
-/// Prepared keys kept at most; about 650 bytes each. Beyond it the least recently used goes, and costs 2 µs to prepare again.
-const PREPARED_KEYS: usize = 512;
-
 /// Keys and sealers of one overlay.
 pub(crate) struct Datagrams {
     ring: KeyRing,
@@ -54,7 +51,7 @@ impl Datagrams {
         Some(Datagrams {
             to_daemons: Sealer::new(&ring, Role::DaemonToDaemon, salt, &secret),
             to_clients: Sealer::new(&ring, Role::DaemonToClient, salt, &secret),
-            prepared: PreparedKeys::default(),
+            prepared: PreparedKeys::new(config.limits.prepared_keys),
             legacy,
             ring,
             secret,
@@ -157,8 +154,8 @@ impl Datagrams {
 }
 
 /// Prepared keys by sender, evicted by second chance.
-#[derive(Default)]
 struct PreparedKeys {
+    most: usize,
     slots: Vec<PreparedKey>,
     places: HashMap<(u8, Salt), usize>,
     hand: usize,
@@ -172,6 +169,10 @@ struct PreparedKey {
 }
 
 impl PreparedKeys {
+    fn new(most: usize) -> Self {
+        PreparedKeys { most, slots: Vec::new(), places: HashMap::new(), hand: 0 }
+    }
+
     fn find(&mut self, sender: (u8, Salt), id: KeyId) -> Option<&SenderKey> {
         let slot = self.slots.get_mut(*self.places.get(&sender)?)?;
         if slot.id != id {
@@ -187,7 +188,7 @@ impl PreparedKeys {
             *slot = fresh;
             return;
         }
-        if self.slots.len() < PREPARED_KEYS {
+        if self.slots.len() < self.most {
             self.places.insert(sender, self.slots.len());
             self.slots.push(fresh);
             return;

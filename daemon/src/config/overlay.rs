@@ -386,6 +386,7 @@ fn read_limits(table: &mut Table<'_, '_>, defaults: Limits) -> Limits {
         queue_frames: limit("queue_frames", 16, 1 << 24, defaults.queue_frames),
         receive_window: u32::try_from(limit("receive_window", 131_072, 1 << 30, window))
             .unwrap_or(defaults.receive_window),
+        prepared_keys: limit("prepared_keys", 1, 65_536, defaults.prepared_keys),
     };
     limits.finish();
     read

@@ -83,7 +83,7 @@ redelivery_retry_max = 7
 incoming_data_buffer_size = 100_000
 outgoing_data_buffer_size = 200_000
 read_packet_count = 32
-limits = { members = 1, clients = 2, subscriptions_per_client = 3, queue_cost = 262_144, queue_frames = 17, receive_window = 131_072 }
+limits = { members = 1, clients = 2, subscriptions_per_client = 3, queue_cost = 262_144, queue_frames = 17, receive_window = 131_072, prepared_keys = 9 }
 "#,
     );
     assert_eq!((settings.log.level.as_str(), settings.log.format), ("debug", LogFormat::Json));
@@ -111,6 +111,7 @@ limits = { members = 1, clients = 2, subscriptions_per_client = 3, queue_cost = 
     assert_eq!(config.drop_unreachable_after, Duration::ZERO);
     assert!(!config.legacy_clients);
     assert_eq!((config.limits.clients, config.limits.receive_window), (2, 131_072));
+    assert_eq!(config.limits.prepared_keys, 9);
 }
 
 #[test]
