@@ -302,3 +302,18 @@ fn counters_far_apart_move_the_window() {
         assert!(window.accept(jump), "jump {jump}");
     }
 }
+
+#[test]
+fn a_window_that_moves_by_any_number_remembers_what_it_still_covers() {
+    for by in 0..=REPLAY_WINDOW + 1 {
+        let mut window = ReplayWindow::new();
+        let seen: Vec<u64> = (1_000..1_000 + REPLAY_WINDOW).filter(|counter| counter % 3 != 1).collect();
+        assert!(seen.iter().all(|counter| window.accept(*counter)));
+        let newest = window.newest() + by;
+        window.accept(newest);
+        for counter in 990..newest {
+            let covered = counter + REPLAY_WINDOW > newest;
+            assert_eq!(window.contains(counter), !covered || seen.contains(&counter), "{counter} after {by}");
+        }
+    }
+}

@@ -44,11 +44,10 @@ impl Index {
         }
     }
 
-    /// Forgets the key where it leads to this place. To be called while the slab still holds it.
-    pub(crate) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: u32) {
-        if let Ok(held) = self.places.find_entry(self.hasher.hash_one(key), |held| *held == place) {
-            held.remove();
-        }
+    /// Forgets the key where it leads to this place. False where it does not.
+    pub(crate) fn remove<K: Hash + ?Sized>(&mut self, key: &K, place: u32) -> bool {
+        let found = self.places.find_entry(self.hasher.hash_one(key), |held| *held == place);
+        found.map(|held| held.remove()).is_ok()
     }
 }
 
@@ -85,9 +84,9 @@ mod tests {
         let mut index = Index::new(7);
         (0..3).for_each(|place| index.insert(place, key_of));
         assert_eq!((find(&index, "a"), find(&index, "b"), find(&index, "c")), (Some(2), Some(1), None));
-        index.remove("a", 0);
-        assert_eq!(find(&index, "a"), Some(2), "the first has lost it already");
-        index.remove("a", 2);
+        assert!(!index.remove("a", 0), "the first has lost it already");
+        assert_eq!(find(&index, "a"), Some(2));
+        assert!(index.remove("a", 2));
         assert_eq!((find(&index, "a"), index.len()), (None, 1));
     }
 

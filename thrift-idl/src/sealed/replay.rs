@@ -3,20 +3,22 @@
 /// How many counters, up to the newest, the window tells apart.
 pub const REPLAY_WINDOW: u64 = 256;
 
+const WORDS: usize = (REPLAY_WINDOW / 64) as usize;
+
 /// Which of the newest [`REPLAY_WINDOW`] counters of a sender have been opened.
 ///
 /// Older ones count as opened. Ask for what has been opened only: a counter is anybody's claim before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
     newest: u64,
-    /// Bit n of the first word: `newest - n`; of the second: `newest - 128 - n`.
-    seen: [u128; 2],
+    /// Bit n of the first word: `newest - n`; of the second: `newest - 64 - n`; and so on. Wider words would have every window padded.
+    seen: [u64; WORDS],
 }
 
 impl ReplayWindow {
     /// A window that has seen nothing.
     pub const fn new() -> Self {
-        ReplayWindow { newest: 0, seen: [0; 2] }
+        ReplayWindow { newest: 0, seen: [0; WORDS] }
     }
 
     /// Takes the counter of a datagram that has been opened. False, and no change, where it is a replay or too old to tell.
@@ -33,7 +35,7 @@ impl ReplayWindow {
         }
         // Not ahead and not out of the window, or `contains` had said so.
         let behind = self.newest - counter;
-        self.seen[(behind / 128) as usize] |= 1 << (behind % 128);
+        self.seen[(behind / 64) as usize] |= 1 << (behind % 64);
         true
     }
 
@@ -42,7 +44,7 @@ impl ReplayWindow {
     pub fn contains(&self, counter: u64) -> bool {
         match self.newest.checked_sub(counter) {
             None => false,
-            Some(behind @ 0..REPLAY_WINDOW) => self.seen[(behind / 128) as usize] >> (behind % 128) & 1 == 1,
+            Some(behind @ 0..REPLAY_WINDOW) => self.seen[(behind / 64) as usize] >> (behind % 64) & 1 == 1,
             Some(_) => true,
         }
     }
@@ -53,12 +55,14 @@ impl ReplayWindow {
     }
 
     fn shift(&mut self, by: u64) {
-        let [low, high] = self.seen;
-        self.seen = match by {
-            0 => [low, high],
-            1..128 => [low << by, high << by | low >> (128 - by)],
-            128..256 => [0, low << (by - 128)],
-            _ => [0, 0],
-        };
+        let (words, bits) = ((by / 64).min(WORDS as u64) as usize, by % 64);
+        let before = self.seen;
+        self.seen = [0; WORDS];
+        for (from, to) in (words..WORDS).enumerate() {
+            self.seen[to] = before[from] << bits;
+            if bits > 0 && from > 0 {
+                self.seen[to] |= before[from - 1] >> (64 - bits);
+            }
+        }
     }
 }

@@ -134,15 +134,19 @@ impl Pressure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{Endpoint, Endpoints};
+    use crate::{
+        Identity,
+        endpoint::{Endpoint, Endpoints},
+    };
     use gossiperl_idl::Salt;
-    use gossiperl_link::Time;
 
     fn endpoints() -> (EndpointId, EndpointId) {
-        let mut table = Endpoints::default();
-        let address = ([127, 0, 0, 1], 1).into();
-        let one = table.insert(Endpoint::new(Salt::new(1, 1), address, Time::ZERO));
-        (one, table.insert(Endpoint::new(Salt::new(1, 2), address, Time::ZERO)))
+        let mut table = Endpoints::new(1);
+        let mut daemon = |number| {
+            let identity = Identity::new("daemon", Salt::new(1, number), ([127, 0, 0, 1], 1).into(), "");
+            table.insert(Endpoint::of_daemon(identity.into()))
+        };
+        (daemon(1), daemon(2))
     }
 
     #[test]

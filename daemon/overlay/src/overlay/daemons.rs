@@ -39,13 +39,13 @@ impl Overlay {
         self.members.set_root(self.state.root());
         if self.members.by_generation(&salt).is_none() {
             self.handle_daemon_stranger(now, from, header, frames);
-            if let Some(id) = self.daemon_endpoint(now, &salt) {
+            if let Some(id) = self.daemon_endpoint(&salt) {
                 self.endpoints.saw(id, header.counter);
             }
             return;
         }
         self.members.heard_from(now, &salt, from);
-        let Some(id) = self.daemon_endpoint(now, &salt) else { return };
+        let Some(id) = self.daemon_endpoint(&salt) else { return };
         self.endpoints.saw(id, header.counter);
         let mut link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
         for item in Frames::new(frames) {
@@ -99,7 +99,7 @@ impl Overlay {
             frame::RUN => {
                 let Ok(first) = read_run(body) else { return false };
                 // What we send goes to the endpoint's address, whichever of its own the daemon used this time.
-                let address = self.endpoints.get(id).map_or(from, |endpoint| endpoint.address);
+                let address = self.endpoints.get(id).map_or(from, |endpoint| endpoint.address());
                 link.get_or_insert_with(|| self.daemon_link(&address)).handle_run(first);
             }
             frame::ACKNOWLEDGEMENT => {

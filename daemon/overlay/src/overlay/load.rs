@@ -50,8 +50,8 @@ impl Overlay {
         };
         for endpoint in self.endpoints.iter() {
             load.endpoints += 1;
-            load.waiting_replies = load.waiting_replies.max(endpoint.replies.len());
-            load.waiting_bytes = load.waiting_bytes.max(endpoint.pending.len());
+            load.waiting_replies = load.waiting_replies.max(endpoint.replies().len());
+            load.waiting_bytes = load.waiting_bytes.max(endpoint.pending().len());
             if let Some(link) = endpoint.link.as_deref() {
                 load.longest_queue = load.longest_queue.max(link.queued_frames());
                 load.costliest_queue = load.costliest_queue.max(link.queued_cost());

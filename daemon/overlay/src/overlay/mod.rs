@@ -143,6 +143,7 @@ impl Overlay {
             rack: config.rack_name.clone(),
         };
         let mut rng = secret_random(&config, &salt);
+        let look_ups = aside(&rng);
         let mut legacy = Legacy::new(&config, rng.next_u64());
         legacy.set_unix_time(unix_seconds);
         let mut members = Members::new(settings, me, rng.next_u64(), now);
@@ -155,7 +156,7 @@ impl Overlay {
         let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
-            endpoints: Endpoints::default(),
+            endpoints: Endpoints::new(look_ups),
             session_of: BTreeMap::new(),
             clients,
             legacy,
@@ -388,6 +389,13 @@ fn secret_random(config: &Config, salt: &Salt) -> ChaCha12Rng {
     let mut seed = [0; 32];
     seed.copy_from_slice(context.finish().as_ref());
     ChaCha12Rng::from_seed(seed)
+}
+
+/// A number that leaves those that follow as they are.
+fn aside(rng: &ChaCha12Rng) -> u64 {
+    let mut aside = rng.clone();
+    aside.set_stream(1);
+    aside.next_u64()
 }
 
 /// At most so many a second, counted in whole seconds.

@@ -64,7 +64,7 @@ impl Overlay {
             self.stats.unheard += 1;
             return Verdict::Taken;
         };
-        self.prepare_links(now, event_type, source);
+        self.prepare_links(event_type, source);
         if let Some(full) = self.full_queue(event_type, source, body.len()) {
             self.stats.held_back += 1;
             // Not every full queue has paused the type: one that was let go of fills without, and a single large message may fill one.
@@ -127,7 +127,7 @@ impl Overlay {
     }
 
     /// Links to the daemons that have subscribers, where there are none yet.
-    fn prepare_links(&mut self, now: Time, event_type: TypeId, source: Source) {
+    fn prepare_links(&mut self, event_type: TypeId, source: Source) {
         if matches!(source, Source::Daemon(_)) {
             return;
         }
@@ -141,8 +141,8 @@ impl Overlay {
         let owners = route.remote.iter().map(|remote| remote.owner);
         let owners: Vec<Salt> = owners.filter(|owner| missing(&self.endpoints, owner)).collect();
         for owner in owners {
-            let Some(id) = self.daemon_endpoint(now, &owner) else { continue };
-            let Some(address) = self.endpoints.get(id).map(|endpoint| endpoint.address) else { continue };
+            let Some(id) = self.daemon_endpoint(&owner) else { continue };
+            let Some(address) = self.endpoints.get(id).map(|endpoint| endpoint.address()) else { continue };
             let link = self.daemon_link(&address);
             if let Some(endpoint) = self.endpoints.get_mut(id) {
                 endpoint.link.get_or_insert(link);
@@ -207,8 +207,10 @@ impl Overlay {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let drops = may_drop(endpoint, local, event_type);
             let limits = &self.config.limits;
-            if endpoint.has_nothing_to_take() {
-                endpoint.progress = now;
+            if endpoint.has_nothing_to_take()
+                && let Some(session) = endpoint.session.as_deref_mut()
+            {
+                session.progress = now;
             }
             let mut sent = endpoint.send_message(event_type, body.clone(), limits);
             if !sent && drops {
@@ -290,7 +292,7 @@ impl Overlay {
         for id in self.pressure.causing_endpoints() {
             let Some(endpoint) = self.endpoints.get_mut(id) else { continue };
             let Some(session) = endpoint.session.as_deref_mut() else { continue };
-            if session.stalled || now.since(endpoint.progress) < STALLED_AFTER {
+            if session.stalled || now.since(session.progress) < STALLED_AFTER {
                 continue;
             }
             session.stalled = true;

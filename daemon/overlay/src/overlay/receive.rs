@@ -144,7 +144,7 @@ impl Overlay {
         self.return_link(id, &mut link);
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
         endpoint.flush_replies();
-        if endpoint.overrun && endpoint.session.is_some() {
+        if endpoint.is_overrun() && endpoint.session.is_some() {
             // Its next datagram is challenged, and it starts again with nothing missing.
             self.suspend_session(now, id);
             return;
@@ -180,12 +180,10 @@ impl Overlay {
         let Ok(acknowledgement) = Acknowledgement::read(body) else { return false };
         let Ok(acked) = link.handle_acknowledgement(now, &acknowledgement) else { return false };
         let moved = acked.items > 0 || link.queued_frames() == 0;
-        if let Some(endpoint) = self.endpoints.get_mut(id).filter(|_| moved) {
-            endpoint.progress = now;
-            if let Some(session) = endpoint.session.as_deref_mut() {
-                session.stalled = false;
-                self.stats.delivered += acked.messages;
-            }
+        let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
+        if let Some(session) = session.filter(|_| moved) {
+            (session.progress, session.stalled) = (now, false);
+            self.stats.delivered += acked.messages;
         }
         true
     }

@@ -218,7 +218,7 @@ impl Overlay {
 
     fn send_members(&mut self, id: EndpointId, request: &MembersRequest) {
         let Some(endpoint) = self.endpoints.get(id) else { return };
-        if endpoint.replies.iter().any(|(kind, _)| *kind == frame::MEMBERS_PAGE) {
+        if endpoint.replies().any(|(kind, _)| *kind == frame::MEMBERS_PAGE) {
             // Pages are large: one table at a time waits for a client.
             self.reply(id, request.request, code::ANSWERING, "");
             return;

@@ -17,12 +17,12 @@ const ACK_DELAY: Duration = Duration::from_millis(2);
 
 impl Overlay {
     /// The endpoint of a member's present run; made where there is none yet.
-    pub(super) fn daemon_endpoint(&mut self, now: Time, salt: &Salt) -> Option<EndpointId> {
+    pub(super) fn daemon_endpoint(&mut self, salt: &Salt) -> Option<EndpointId> {
         if let Some(id) = self.endpoints.find_daemon(salt) {
             return Some(id);
         }
         let member = self.members.member(self.members.by_generation(salt)?)?;
-        let mut endpoint = Endpoint::new(*salt, member.address(), now);
+        let mut endpoint = Endpoint::of_daemon(member.identity().clone());
         endpoint.reachable = member.liveness().is_live();
         Some(self.endpoints.insert(endpoint))
     }

@@ -76,7 +76,7 @@ impl Overlay {
             None => self.open_session(now, from, header, client, &hello),
         };
         let Some(endpoint) = self.endpoints.get_mut(id) else { return true };
-        endpoint.address = from;
+        endpoint.move_client(from);
         endpoint.reachable = true;
         let repeated = endpoint.session.as_deref().is_some_and(|session| session.opened_by == hello.nonce);
         let welcome = Welcome::new(
@@ -123,12 +123,10 @@ impl Overlay {
             datagram: transmit::frames_to(&from),
             loopback: true,
         };
-        let mut endpoint = Endpoint::new(header.salt, from, now);
-        endpoint.link = Some(Box::new(Link::new(link, hello.receive_window.unsigned_abs())));
-        let mut session = Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence);
+        let link = Link::new(link, hello.receive_window.unsigned_abs());
+        let mut session = Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence, now);
         session.opened_by = hello.nonce;
-        endpoint.session = Some(Box::new(session));
-        let id = self.endpoints.insert(endpoint);
+        let id = self.endpoints.insert(Endpoint::of_client(header.salt, from, session, link));
         self.endpoints.saw(id, header.counter);
         self.session_of.insert(client, id);
         self.inherit(now, id, client, left);

@@ -60,9 +60,7 @@ impl Overlay {
         self.endpoints.disown(id);
         self.forget_reclaim(id);
         let Some(endpoint) = self.endpoints.get_mut(id) else { return };
-        endpoint.pending.clear();
-        endpoint.replies.clear();
-        endpoint.overrun = false;
+        endpoint.drop_waiting();
         endpoint.reachable = false;
         let link = endpoint.link.take();
         let Some(mut session) = endpoint.session.take() else { return };

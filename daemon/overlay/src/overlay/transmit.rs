@@ -84,12 +84,14 @@ impl Overlay {
 
     fn fill_datagram(&mut self, now: Time, id: EndpointId, out: &mut Vec<u8>) -> Option<SocketAddr> {
         let endpoint = self.endpoints.get_mut(id)?;
-        let (role, destination) = (endpoint.role(), endpoint.address);
-        let receiver = endpoint.salt.receiver_id();
+        let (role, destination) = (endpoint.role(), endpoint.address());
+        let receiver = endpoint.salt().receiver_id();
         let limit = limit_to(&destination) - TAG_LEN;
         let offset = self.datagrams.start(role, out);
         let begin = out.len();
-        take_frames(&mut endpoint.pending, out, limit);
+        if let Some(pending) = endpoint.pending_mut() {
+            take_frames(pending, out, limit);
+        }
         if let Some(link) = endpoint.link.as_deref_mut() {
             link.poll_transmit(now, out, limit);
         }
