@@ -10,6 +10,7 @@ mod identity;
 mod index;
 pub mod members;
 mod overlay;
+mod rhythm;
 pub mod state;
 mod stats;
 

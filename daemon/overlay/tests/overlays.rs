@@ -50,6 +50,23 @@ fn a_message_crosses_to_each_daemon_with_subscribers_once_and_reaches_every_subs
 }
 
 #[test]
+fn a_subscription_is_told_thrice_within_a_steady_pause_of_gossip() {
+    let mut network = Network::new(30, 0.0, seed());
+    let subscriber = network.connect(0, "subscriber");
+    network.run(20 * SECOND);
+    let every = Config::new("", "", (Ipv4Addr::LOCALHOST.into(), 1), KEY).detector.gossip_every;
+    network.recorded = Some(Vec::new());
+    network.client(0, subscriber).subscribe("news", SlowPolicy::WAIT);
+    network.run(every - Duration::from_millis(5));
+    let own = network.machines[0].address;
+    let sent = network.recorded.take().unwrap_or_default();
+    let told: Vec<usize> =
+        sent.iter().filter(|(from, _, _)| *from == own).map(|(_, _, bytes)| bytes.len()).collect();
+    // 4 for each digit of 30, three at a time; probes and their answers are shorter.
+    assert_eq!(told.iter().filter(|len| **len > 100).count(), 8, "{told:?}");
+}
+
+#[test]
 fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
     let mut network = Network::new(3, 0.0, seed());
     let (publisher, subscriber) = network.pair(2, "news");

@@ -30,6 +30,8 @@ pub(super) struct GossipQueue {
     of: BTreeMap<MemberId, (u16, u32)>,
     /// Counts down, so that newer entries order first.
     stamp: u32,
+    /// Something came since [`GossipQueue::settle`].
+    fresh: bool,
 }
 
 impl GossipQueue {
@@ -46,8 +48,19 @@ impl GossipQueue {
         self.entries.iter().map(|&(_, _, id)| id).find(|&id| id != MemberId::ME)
     }
 
+    /// Whether something came since [`GossipQueue::settle`].
+    pub(super) fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// What is in it counts as fresh no longer.
+    pub(super) fn settle(&mut self) {
+        self.fresh = false;
+    }
+
     /// (Re)starts the telling of a member's news.
     pub(super) fn push(&mut self, id: MemberId) {
+        self.fresh = true;
         self.stamp = self.stamp.wrapping_sub(1);
         self.put(id, 0, self.stamp);
     }

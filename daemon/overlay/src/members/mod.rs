@@ -74,7 +74,7 @@ pub use self::{
     frame::MembersFrame,
     table::{Member, MemberId},
 };
-use crate::{Detector, Identities, Identity};
+use crate::{Detector, Identities, Identity, rhythm::Rhythm};
 
 /// Frames waiting to be taken; beyond it the oldest is dropped and counted. A frame lost is a datagram lost.
 const MAX_OUTGOING: usize = 16_384;
@@ -159,8 +159,8 @@ pub struct Members {
     gossiped: Quiet,
     /// Who was told just now that we think it dead.
     noticed: Quiet,
-    /// When gossip may go out next.
-    next_gossip: Time,
+    /// When gossip goes out.
+    rhythm: Rhythm,
     seeds: Seeds,
     group: Option<Group>,
     next_lost: Time,
@@ -208,7 +208,7 @@ impl Members {
             gossip_targets: Vec::new(),
             gossiped: Quiet::default(),
             noticed: Quiet::default(),
-            next_gossip: now,
+            rhythm: Rhythm::new(),
             seeds: Seeds::default(),
             group: None,
             next_lost: now + join::LOST_EVERY,

@@ -17,8 +17,8 @@ use super::{
 const MAX_UPDATES: usize = 64;
 
 impl Members {
-    /// The next daemon to send a datagram for gossip's sake: fill one with [`Members::fill_gossip`]. There are some once
-    /// every `gossip_every` while something waits to be told.
+    /// The next daemon to send a datagram for gossip's sake: fill one with [`Members::fill_gossip`]. There are some at
+    /// each tick of gossip's rhythm while something waits to be told.
     pub fn poll_gossip_target(&mut self) -> Option<(SocketAddr, Salt)> {
         loop {
             let id = self.gossip_targets.pop()?;
@@ -75,7 +75,8 @@ impl Members {
 
     /// When gossip is to go out.
     pub(super) fn gossip_timeout(&self) -> Option<Time> {
-        (!self.gossip.is_empty() && self.lists.live() > 0).then_some(self.next_gossip)
+        let waits = !self.gossip.is_empty() && self.lists.live() > 0;
+        waits.then(|| self.rhythm.next(self.settings.detector.gossip_every, self.gossip.is_fresh()))
     }
 
     /// Picks this tick's targets.
@@ -84,7 +85,9 @@ impl Members {
             self.forget_news();
         }
         if self.gossip_timeout().is_some_and(|time| time <= now) {
-            self.next_gossip = now + self.settings.detector.gossip_every;
+            if self.rhythm.tick(now, self.settings.detector.gossip_every, self.gossip.is_fresh()) {
+                self.gossip.settle();
+            }
             let count = self.settings.detector.gossip_nodes.min(MAX_UPDATES);
             self.gossip_targets = self.lists.pick(&mut self.rng, count, None);
         }

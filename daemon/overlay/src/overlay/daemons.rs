@@ -304,9 +304,6 @@ impl Overlay {
         while let Some((to, salt)) = self.members.poll_gossip_target() {
             self.push_gossip(to, salt);
         }
-        if self.state.has_gossip() && self.gossip_at.is_none() {
-            self.gossip_at = Some(now);
-        }
         while self.singles.len() < REPAIR_AHEAD
             && let Some((salt, frames)) = self.state.poll_transmit(now)
         {
@@ -327,19 +324,24 @@ impl Overlay {
 
     /// Changes of state go round in gossip's own rhythm, where membership has nothing to say itself.
     pub(super) fn gossip_state(&mut self, now: Time) {
-        if self.gossip_at.is_none_or(|at| at > now) {
+        if self.gossip_timeout().is_none_or(|at| at > now) {
             return;
         }
-        self.gossip_at = None;
-        if !self.state.has_gossip() {
-            return;
+        if self.rhythm.tick(now, self.config.detector.gossip_every, self.state.has_fresh_gossip()) {
+            self.state.settle_gossip();
         }
         for _ in 0..self.config.detector.gossip_nodes {
             if let Some((to, salt)) = self.members.repair_target() {
                 self.push_gossip(to, salt);
             }
         }
-        self.gossip_at = Some(now + self.config.detector.gossip_every);
+    }
+
+    /// When changes of state are to go out.
+    pub(super) fn gossip_timeout(&self) -> Option<Time> {
+        let every = self.config.detector.gossip_every;
+        let waits = self.state.has_gossip() && self.members.live() > 0;
+        waits.then(|| self.rhythm.next(every, self.state.has_fresh_gossip()))
     }
 
     fn push_gossip(&mut self, destination: SocketAddr, salt: Salt) {

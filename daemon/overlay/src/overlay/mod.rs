@@ -37,6 +37,7 @@ use crate::{
     endpoint::{Endpoint, EndpointId, Endpoints},
     event::{Event, View},
     members::{Me, Members, Settings},
+    rhythm::Rhythm,
     state::{State, store::Bounds},
 };
 
@@ -94,8 +95,8 @@ pub struct Overlay {
     state: State,
     /// Subscriptions of other daemons' clients that are in the routes.
     remote_subscriptions: BTreeSet<(Salt, Box<[u8]>)>,
-    /// When changes of state go out next.
-    gossip_at: Option<Time>,
+    /// When changes of state go out.
+    rhythm: Rhythm,
     events: VecDeque<Event>,
     stats: Stats,
     unix_seconds: i64,
@@ -171,7 +172,7 @@ impl Overlay {
             members,
             state: State::new(salt, bounds),
             remote_subscriptions: BTreeSet::new(),
-            gossip_at: None,
+            rhythm: Rhythm::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
             unix_seconds,
@@ -209,8 +210,12 @@ impl Overlay {
 
     /// When [`Overlay::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Time> {
-        let ours =
-            [self.endpoints.next_timer(), self.clients.poll_timeout(), self.stalled_at, self.gossip_at];
+        let ours = [
+            self.endpoints.next_timer(),
+            self.clients.poll_timeout(),
+            self.stalled_at,
+            self.gossip_timeout(),
+        ];
         let reclaim = self.reclaims.first().map(|(at, _)| *at);
         ours.into_iter()
             .chain([reclaim])

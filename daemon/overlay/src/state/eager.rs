@@ -27,6 +27,8 @@ pub struct Eager {
     /// Each owner's newest piece, as long as it was not sent: further changes join it.
     open: BTreeMap<Salt, u64>,
     dropped: u64,
+    /// Something came since [`Eager::settle`].
+    fresh: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -39,6 +41,7 @@ impl Eager {
     /// Spreads this update, of which something is new to us.
     pub fn push(&mut self, update: StateUpdate) {
         let Some(owner) = Salt::from_slice(&update.owner_generation) else { return };
+        self.fresh = true;
         for update in split(update) {
             let open = self.open.get(&owner).copied();
             let piece = open.and_then(|id| self.pieces.get_mut(&(0, id)));
@@ -84,6 +87,16 @@ impl Eager {
     /// Whether nothing is to be sent.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// Whether something came since [`Eager::settle`].
+    pub fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// What waits counts as fresh no longer.
+    pub fn settle(&mut self) {
+        self.fresh = false;
     }
 
     /// Pieces waiting.

@@ -195,6 +195,16 @@ impl State {
         !self.eager.is_empty()
     }
 
+    /// Whether some of them came since [`State::settle_gossip`].
+    pub fn has_fresh_gossip(&self) -> bool {
+        self.eager.is_fresh()
+    }
+
+    /// What waits to be gossiped counts as fresh no longer.
+    pub fn settle_gossip(&mut self) {
+        self.eager.settle();
+    }
+
     /// The next chunk of frames of repair and to whom it goes; at most [`size::CHUNK`] bytes.
     pub fn poll_transmit(&mut self, now: Time) -> Option<(Salt, Vec<u8>)> {
         self.repair.poll_transmit(now, &self.store)

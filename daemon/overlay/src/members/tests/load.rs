@@ -77,14 +77,59 @@ fn gossip_is_bounded_whatever_the_number_of_members_and_changes() {
     for (count, changes) in [(100, 1), (100, 1_000), (1_000, 1_000)] {
         let (frames, bytes) = frames_in_a_minute(count, changes);
         let datagrams = frames.get(&0).copied().unwrap_or_default();
-        // Three to each of five ticks a second.
-        assert!(datagrams <= 3 * 5 * 60 + 3, "{datagrams} of gossip at {count}");
+        // Three at each of five ticks a second, and of two more that the fresh news of each second quicken.
+        assert!(datagrams <= 3 * (5 + 2) * 60 + 3, "{datagrams} of gossip at {count}");
         println!(
             "{changes} changes a second among {count}: {} datagrams, {} bytes a second",
             datagrams / 60,
             bytes / 60
         );
     }
+}
+
+/// When gossip of one change goes out in the first half second, in milliseconds after it, and to how many. Nobody answers.
+fn tellings_of_a_change() -> Vec<(u64, usize)> {
+    let mut network = Network::settled(4, 40);
+    network.run(seconds(20));
+    let (now, newcomer) = (network.now, address(50));
+    let salt = network.fresh_salt();
+    let members = &mut network.nodes[0].members;
+    let claim = Claim {
+        name: "newcomer",
+        generation: salt,
+        incarnation: 0,
+        liveness: Liveness::Alive,
+        address: newcomer,
+        rack: "default",
+        accuser: None,
+    };
+    members.handle_update(now, &claim.to_update());
+    let mut told = Vec::new();
+    let mut time = now;
+    while time.since(now) < seconds(1) / 2 {
+        members.handle_timeout(time);
+        let mut count = 0;
+        while let Some((_, receiver)) = members.poll_gossip_target() {
+            count += members.fill_gossip(time, &receiver, &mut Vec::new(), 1_344);
+        }
+        if count > 0 {
+            told.push((time.since(now).as_millis() as u64, count));
+        }
+        while members.poll_outgoing().is_some() {}
+        time = members.poll_timeout().unwrap_or(now + seconds(1));
+    }
+    told
+}
+
+#[test]
+fn a_change_is_told_thrice_within_a_steady_pause_and_no_oftener_in_all() {
+    let told = tellings_of_a_change();
+    let steady = Detector::lan().gossip_every.as_millis() as u64;
+    let soon = told.iter().filter(|(at, _)| *at < steady).count();
+    assert_eq!(soon, 3, "{told:?}");
+    let all: usize = told.iter().map(|(_, count)| count).sum();
+    // 4 * ceil(log10(41)).
+    assert_eq!(all, 8, "{told:?}");
 }
 
 #[test]
