@@ -5,63 +5,17 @@
 
 mod common;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use common::{
     Client, KEY,
-    network::{Network, SECOND, salt, seed, seeds},
+    network::{Network, SECOND, overlay, salt, seed, seeds},
+    rogue::{Rogue, SECRET},
 };
-use gossiperl_idl::{
-    Salt,
-    codec::encode_compact,
-    frame,
-    generated::{Introduction, Liveness, MemberUpdate},
-    run::write_run,
-    sealed::{KeyRing, OverlayKey, OverlaySecret, Role, Sealer},
-};
+use gossiperl_idl::{frame, run::write_run};
 use gossiperl_overlay::{Limits, Overlay, Stats};
 use rand::{Rng, RngCore, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
-
-const SECRET: &[u8] = b"default-overlay-secret";
-
-/// Somebody on another host with a key and a secret, the right ones or not.
-struct Rogue {
-    name: String,
-    salt: Salt,
-    address: SocketAddr,
-    sealer: Sealer,
-    receiver: u64,
-}
-
-impl Rogue {
-    fn new(number: u64, key: &[u8], secret: &[u8], receiver: u64) -> Self {
-        let salt = Salt::new(1_000 + number, number | 1 << 40);
-        let ring = KeyRing::new(OverlayKey::new(key));
-        let sealer = Sealer::new(&ring, Role::DaemonToDaemon, salt, &OverlaySecret::new(secret));
-        let address = (Ipv4Addr::new(10, 9, (number >> 8) as u8, number as u8), 6666).into();
-        Rogue { name: format!("rogue-{number}"), salt, address, sealer, receiver }
-    }
-
-    fn seal(&mut self, frames: &[u8]) -> Vec<u8> {
-        let mut out = Vec::new();
-        let offset = self.sealer.start(&mut out);
-        out.extend_from_slice(frames);
-        self.sealer.finish(self.receiver, &mut out, offset).unwrap();
-        out
-    }
-
-    fn introduction(&mut self) -> Vec<u8> {
-        let ip = Ipv4Addr::new(10, 9, 0, 1).octets().to_vec();
-        let (name, generation) = (self.name.clone(), self.salt.0.to_vec());
-        let member = MemberUpdate::new(name, generation, 1, Liveness::ALIVE, ip, 6666, String::new(), None);
-        let mut frames = Vec::new();
-        frame::put_with(frame::INTRODUCTION, &mut frames, |out| {
-            encode_compact(&Introduction::new(member, false), out);
-        });
-        self.seal(&frames)
-    }
-}
 
 /// Three daemons with a publisher on the second and a subscriber on the first, whom all the hostility is for.
 struct Target {
@@ -202,7 +156,7 @@ fn recorded_traffic_is_refused_by_the_daemon_it_was_for_by_its_next_run_and_by_o
 
     // To the next run: it says who it is, and nothing else comes of it.
     target.network.restart(0, 2);
-    target.network.machines[0].overlay = common::network::overlay(0, 2, target.network.seed, now, 180).1;
+    target.network.machines[0].overlay = overlay(0, 2, target.network.seed, now, 180).1;
     let mut answers = 0;
     for (from, _, datagram) in &to_first {
         answers += target.provoke(*from, datagram);

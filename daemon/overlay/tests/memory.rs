@@ -31,7 +31,7 @@ const FEW: usize = 10;
 /// Keys kept prepared: few, so that those of the members that were probed meanwhile do not count.
 const PREPARED: usize = 16;
 
-/// One daemon as its member table sees it: any number of others, all of which answer every probe at once.
+/// One overlay, and any number of other daemons that answer every probe at once.
 struct Crowd {
     now: Time,
     overlay: Overlay,
@@ -85,7 +85,7 @@ impl Crowd {
         crowd
     }
 
-    /// Lets time pass until nothing is left to be told, and what is bounded in time has gone.
+    /// Lets time pass until nothing is left to be told: then there are no timers for gossip between those of probes.
     fn settle(&mut self) {
         let mut quiet = 0;
         for round in 0.. {

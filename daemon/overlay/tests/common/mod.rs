@@ -12,6 +12,7 @@
 
 pub mod host;
 pub mod network;
+pub mod rogue;
 
 use std::{
     collections::VecDeque,
