@@ -218,6 +218,18 @@ impl Members {
         self.introduce(to, Some(generation), answer);
     }
 
+    /// Tells a member that we hold for live who has it for failed, so that it refutes. Otherwise it would learn of that only when it meets one
+    /// of those that do: after a cut in one direction they are many, and it may take half a minute.
+    pub(super) fn tell_accused(&mut self, now: Time, id: MemberId, claim: &Claim<'_>) {
+        let Some(member) = self.table.get(id) else { return };
+        if self.noticed.holds(now, id) {
+            return;
+        }
+        self.noticed.begin(now, id, now + NOTICE_EVERY);
+        let (to, receiver) = (member.address(), *member.generation());
+        self.send(to, Some(receiver), MembersFrame::Update(claim.to_update()));
+    }
+
     fn refuse(&mut self, to: SocketAddr, generation: Salt, code: i32, name: &str) {
         let message = code::text(code).to_owned();
         let refusal = Refusal { nonce: 0, code, entity: name.to_owned(), message };

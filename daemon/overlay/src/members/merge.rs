@@ -172,6 +172,7 @@ impl Members {
         let alive = self.table.get(id).is_some_and(|member| member.liveness == Liveness::Alive);
         if alive && source == Source::Repair {
             self.hasten(now, id);
+            self.tell_accused(now, id, claim);
             return Merged::Known;
         }
         let known = self
