@@ -19,6 +19,9 @@ const HEADERS: u64 = 28;
 /// Seeds that a daemon joins through.
 const SEEDS: usize = 3;
 
+/// Senders' keys that each daemon keeps prepared: fewer than a real one does, since there are so many daemons. A key that is not costs time only.
+const PREPARED_KEYS: usize = 16;
+
 impl World {
     /// A process starts.
     pub(super) fn boot(&mut self, index: usize) {
@@ -30,6 +33,7 @@ impl World {
         config.rack_name = format!("rack-{}", machine.rack);
         config.detector = settings.detector();
         config.legacy_clients = false;
+        config.limits.prepared_keys = PREPARED_KEYS;
         config.identities = Some(self.identities.clone());
         if let Some(after) = settings.drop_unreachable_after {
             config.drop_unreachable_after = after.0;
