@@ -67,6 +67,20 @@ fn a_subscription_is_told_thrice_within_a_steady_pause_of_gossip() {
 }
 
 #[test]
+fn the_first_message_between_two_daemons_is_repeated_by_the_round_trip_that_probes_measured() {
+    let mut network = Network::new(3, 0.0, seed());
+    let (publisher, subscriber) = network.pair(1, "n");
+    network.loss = 1.0;
+    network.client(0, publisher).publish("n", b"first");
+    network.settle();
+    assert_eq!(network.machines[0].overlay.stats().forwarded, 1);
+    network.loss = 0.0;
+    // Without a measured round trip it would be lost for half a second.
+    network.run(SECOND / 10);
+    assert_eq!(network.client(1, subscriber).messages().collect::<Vec<_>>(), [b"first"]);
+}
+
+#[test]
 fn a_subscriber_that_leaves_is_unsubscribed_everywhere() {
     let mut network = Network::new(3, 0.0, seed());
     let (publisher, subscriber) = network.pair(2, "news");

@@ -131,7 +131,7 @@ impl Members {
         sequence: i32,
         root: i64,
     ) {
-        if self.heard_from(now, generation, from) && !self.probe_acknowledged(generation, sequence) {
+        if self.heard_from(now, generation, from) && !self.probe_acknowledged(now, generation, sequence) {
             self.relay_acknowledged(generation, sequence, root);
         }
     }

@@ -40,6 +40,7 @@ mod own;
 mod probe;
 mod quiet;
 mod relay;
+mod round_trip;
 mod spread;
 mod suspicion;
 mod table;
@@ -65,8 +66,8 @@ use rand_chacha::ChaCha8Rng;
 pub(crate) use self::claim::wire_incarnation;
 use self::{
     awareness::Awareness, event::count, gossip::GossipQueue, group::Group, join::Seeds, lists::Lists,
-    own::Own, probe::Probes, quiet::Quiet, relay::Relays, suspicion::Suspicions, table::Table,
-    tombstone::Tombstones,
+    own::Own, probe::Probes, quiet::Quiet, relay::Relays, round_trip::RoundTrips, suspicion::Suspicions,
+    table::Table, tombstone::Tombstones,
 };
 pub use self::{
     claim::{Claim, ClaimError, Liveness, MAX_INCARNATION, MAX_NAME},
@@ -151,6 +152,7 @@ pub struct Members {
     awareness: Awareness,
     probes: Probes,
     relays: Relays,
+    round_trips: RoundTrips,
     suspicions: Suspicions,
     tombstones: Tombstones,
     gossip: GossipQueue,
@@ -202,6 +204,7 @@ impl Members {
             own: Own::default(),
             probes: Probes::default(),
             relays: Relays::default(),
+            round_trips: RoundTrips::default(),
             suspicions: Suspicions::default(),
             tombstones: Tombstones::default(),
             gossip: GossipQueue::default(),

@@ -50,6 +50,7 @@ struct Probe {
     target: MemberId,
     generation: Salt,
     sequence: u32,
+    began: Time,
     /// When something is to be done next; never after `end`.
     next: Time,
     end: Time,
@@ -162,13 +163,20 @@ impl Members {
     }
 
     /// An acknowledgement of a probe of ours: from the member itself, or from one that we asked.
-    pub(super) fn probe_acknowledged(&mut self, generation: &Salt, sequence: i32) -> bool {
+    pub(super) fn probe_acknowledged(&mut self, now: Time, generation: &Salt, sequence: i32) -> bool {
         let found = self.probes.running.iter().position(|probe| {
             probe.sequence as i32 == sequence
                 && (probe.generation == *generation || probe.helpers.contains(generation))
         });
         let Some(index) = found else { return false };
         let probe = self.probes.running.swap_remove(index);
+        if probe.pings == 1 && !probe.challenged && probe.generation == *generation {
+            let elapsed = now.since(probe.began);
+            // Longer ones would have been repeated: we were not run.
+            if elapsed <= probe.half {
+                self.measured(probe.target, elapsed);
+            }
+        }
         self.awareness.improve();
         self.suspicions.change(probe.target, |suspicion| suspicion.answered = true);
         true
@@ -211,6 +219,7 @@ impl Members {
             target: id,
             generation,
             sequence,
+            began: now,
             next: now,
             end,
             // Whatever the configuration says, pings do not come in a flood.

@@ -100,7 +100,7 @@ impl Overlay {
                 let Ok(first) = read_run(body) else { return false };
                 // What we send goes to the endpoint's address, whichever of its own the daemon used this time.
                 let address = self.endpoints.get(id).map_or(from, |endpoint| endpoint.address());
-                link.get_or_insert_with(|| self.daemon_link(&address)).handle_run(first);
+                link.get_or_insert_with(|| self.daemon_link(salt, &address)).handle_run(first);
             }
             frame::ACKNOWLEDGEMENT => {
                 return link

@@ -143,7 +143,7 @@ impl Overlay {
         for owner in owners {
             let Some(id) = self.daemon_endpoint(&owner) else { continue };
             let Some(address) = self.endpoints.get(id).map(|endpoint| endpoint.address()) else { continue };
-            let link = self.daemon_link(&address);
+            let link = self.daemon_link(&owner, &address);
             if let Some(endpoint) = self.endpoints.get_mut(id) {
                 endpoint.link.get_or_insert(link);
             }

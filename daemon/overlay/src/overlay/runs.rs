@@ -27,8 +27,8 @@ impl Overlay {
         Some(self.endpoints.insert(endpoint))
     }
 
-    /// A fresh link to a daemon at this address.
-    pub(super) fn daemon_link(&self, address: &SocketAddr) -> Box<Link> {
+    /// A fresh link to this run of a daemon, at this address. It begins with the round trip that membership has measured, where there is one.
+    pub(super) fn daemon_link(&self, salt: &Salt, address: &SocketAddr) -> Box<Link> {
         let limits = &self.config.limits;
         let config = LinkConfig {
             receive_window: limits.receive_window,
@@ -38,7 +38,14 @@ impl Overlay {
             datagram: transmit::frames_to(address),
             loopback: is_local(address),
         };
-        Box::new(Link::new(config, limits.receive_window))
+        let loopback = config.loopback;
+        let mut link = Link::new(config, limits.receive_window);
+        let measured = self.members.by_generation(salt).and_then(|id| self.members.round_trip(id));
+        // A link on loopback begins with less than membership ever tells.
+        if let Some(round_trip) = measured.filter(|_| !loopback) {
+            link.seed_rtt(round_trip);
+        }
+        Box::new(link)
     }
 
     /// Ends the endpoint of a member's earlier run. That of one we forgot as failed stays: it may come back in the same run and never have

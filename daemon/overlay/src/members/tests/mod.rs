@@ -9,4 +9,5 @@ mod identity;
 mod load;
 mod network;
 mod partition;
+mod round_trip;
 mod wire;
