@@ -83,7 +83,10 @@ impl Members {
             self.fail_direct(now, before);
         }
         self.heard_from(now, generation, from);
-        self.seeds.answered(now, &from, *generation);
+        let round_trip = self.seeds.answered(now, &from, *generation);
+        if let (Some(round_trip), Some(id)) = (round_trip, self.table.by_generation(generation)) {
+            self.measured(id, round_trip);
+        }
         if answer {
             self.introduce(from, Some(*generation), false);
         }

@@ -14,8 +14,9 @@ use super::{
 
 /// Seeds held; of more the first count.
 const MAX_SEEDS: usize = 1_024;
-/// A seed that is not a member is tried after this time, then after twice as long, and so on.
-const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// A seed that is not a member is tried again after this time, then after twice as long, and so on. Our choice: a lost datagram should not make
+/// a newcomer wait for long, and across the world, where an answer takes longer, it costs one datagram more.
+const FIRST_RETRY: Duration = Duration::from_millis(150);
 /// The longest time between tries while we are alone, and otherwise.
 const LAST_RETRY_ALONE: Duration = Duration::from_secs(2);
 const LAST_RETRY: Duration = Duration::from_secs(60);
@@ -46,6 +47,8 @@ struct Seed {
     generation: Option<Salt>,
     next: Time,
     backoff: Duration,
+    /// When we answered its challenge, and whether that was once, until it introduces itself.
+    asked: Option<(Time, bool)>,
     /// It is our own address.
     is_us: bool,
 }
@@ -62,14 +65,16 @@ impl Seeds {
         }
     }
 
-    /// An introduction came from there.
-    pub(super) fn answered(&mut self, now: Time, address: &SocketAddr, generation: Salt) {
-        if let Some(seed) = self.seeds.iter_mut().find(|seed| seed.address == *address) {
-            seed.generation = Some(generation);
-            seed.backoff = FIRST_RETRY;
-            seed.next = now + CHECK_EVERY;
-        }
+    /// An introduction came from there. Where that is the answer to ours, and we sent it once, the round trip.
+    pub(super) fn answered(&mut self, now: Time, address: &SocketAddr, generation: Salt) -> Option<Duration> {
+        let seed = self.seeds.iter_mut().find(|seed| seed.address == *address)?;
+        seed.generation = Some(generation);
+        seed.backoff = FIRST_RETRY;
+        seed.next = now + CHECK_EVERY;
+        let asked = seed.asked.take();
         self.note_next();
+        // After longer than a retry takes it answers something else.
+        asked.filter(|(_, once)| *once).map(|(at, _)| now.since(at)).filter(|elapsed| *elapsed < FIRST_RETRY)
     }
 
     /// A challenge came from there: somebody lives there, so the next try comes soon.
@@ -79,6 +84,7 @@ impl Seeds {
         seed.generation = Some(generation);
         seed.backoff = FIRST_RETRY;
         seed.next = now + FIRST_RETRY;
+        seed.asked = Some(seed.asked.map_or((now, true), |(at, _)| (at, false)));
         self.note_next();
         true
     }
@@ -115,7 +121,14 @@ impl Members {
             let before = self.seeds.seeds.iter().position(|seed| seed.address == address);
             seeds.push(match before {
                 Some(index) => self.seeds.seeds.swap_remove(index),
-                None => Seed { address, generation: None, next: now, backoff: FIRST_RETRY, is_us: false },
+                None => Seed {
+                    address,
+                    generation: None,
+                    next: now,
+                    backoff: FIRST_RETRY,
+                    asked: None,
+                    is_us: false,
+                },
             });
         }
         self.seeds.seeds = seeds;

@@ -184,7 +184,9 @@ impl Overlay {
             }
         }
         while let Some((_, met)) = self.members.poll_met() {
-            self.state.repair_with(now, met);
+            let id = self.members.by_generation(&met);
+            let round_trip = id.and_then(|id| self.members.round_trip(id));
+            self.state.repair_with(now, met, round_trip);
         }
         while let Some(event) = self.members.poll_event() {
             self.report_member(now, event);

@@ -18,7 +18,7 @@
 //! - After anything: [`State::poll_change`] until `None`, for the index of subscriptions; [`State::poll_transmit`]
 //!   until `None`; [`State::poll_timeout`].
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gossiperl_idl::{
     Salt,
@@ -154,9 +154,10 @@ impl State {
         self.repair.handle_root(now, peer, root.cast_unsigned(), self.tree().root(), self.changed);
     }
 
-    /// Compares everything with this daemon now. False where that is under way, or too much else is.
-    pub fn repair_with(&mut self, now: Time, peer: Salt) -> bool {
-        self.repair.start(now, peer)
+    /// Compares everything with this daemon now; a round trip to it takes so long, where that is known. False where that is under way, or too much
+    /// else is.
+    pub fn repair_with(&mut self, now: Time, peer: Salt, round_trip: Option<Duration>) -> bool {
+        self.repair.start(now, peer, round_trip)
     }
 
     /// Frames 24 to 27; true where it was one. `find` looks members up; what the sender told of members is appended to

@@ -166,7 +166,7 @@ fn absurd_frames_neither_panic_nor_fill_memory_nor_change_what_is_ours() {
             let (kind, body) = absurd(random);
             let from = salt(random.random_range(1..5));
             if random.random_bool(0.02) {
-                state.repair_with(now, from);
+                state.repair_with(now, from, None);
             }
             let mut learned = Vec::new();
             let find = |find: gossiperl_overlay::state::repair::Find<'_>| {

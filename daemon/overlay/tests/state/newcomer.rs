@@ -16,7 +16,7 @@ fn join(random: &mut Random, owners: u64, entries: i64, loss: f64) -> World {
     let now = world.now;
     world.daemons[0].learn(now, &newcomer);
     world.daemons[1].learn(now, &member(0));
-    world.daemons[1].state.repair_with(now, salt(0));
+    world.daemons[1].state.repair_with(now, salt(0), None);
     let took = world.run_until(Duration::from_secs(60), "complete", World::agrees);
     let traffic = world.traffic;
     println!(

@@ -39,7 +39,7 @@ fn equal_daemons_exchange_nothing_but_the_root() {
 fn an_exchange_of_equals_is_a_digest_and_an_empty_answer() {
     with_seeds(1, |random| {
         let mut world = twins(random, 1_000);
-        assert!(world.daemons[0].state.repair_with(world.now, salt(1)));
+        assert!(world.daemons[0].state.repair_with(world.now, salt(1), None));
         world.run(MINUTE);
         assert_eq!(world.traffic.datagrams, 2);
         assert!(world.traffic.bytes < 350, "{} bytes", world.traffic.bytes);
@@ -82,7 +82,7 @@ fn both_sides_learn_in_one_exchange() {
             world.daemons[0].learn(world.now, &member(20_000 + number));
             world.daemons[1].learn(world.now, &member(30_000 + number));
         }
-        world.daemons[0].state.repair_with(world.now, salt(1));
+        world.daemons[0].state.repair_with(world.now, salt(1), None);
         world.run_until(MINUTE, "in agreement", World::agrees);
         world.check();
         assert_eq!(world.daemons[1].state.tree().count(Place::ROOT), 542);
@@ -95,10 +95,27 @@ fn there_is_one_exchange_with_a_peer_and_few_in_all() {
     with_seeds(1, |random| {
         let mut world = World::acquainted(random, 8);
         let state = &mut world.daemons[0].state;
-        assert!(state.repair_with(world.now, salt(1)));
-        assert!(!state.repair_with(world.now, salt(1)));
-        let started = (2..8).filter(|peer| state.repair_with(world.now, salt(*peer))).count();
+        assert!(state.repair_with(world.now, salt(1), None));
+        assert!(!state.repair_with(world.now, salt(1), None));
+        let started = (2..8).filter(|peer| state.repair_with(world.now, salt(*peer), None)).count();
         assert_eq!(started, 3);
+    });
+}
+
+#[test]
+fn what_is_lost_is_asked_again_after_three_round_trips_where_they_are_known() {
+    with_seeds(3, |random| {
+        let mut world = twins(random, 10);
+        world.probes = false;
+        world.gossip = false;
+        world.daemons[1].state.put(world.now, b"key", b"value").unwrap();
+        world.daemons[1].up = false;
+        world.daemons[0].state.repair_with(world.now, salt(1), Some(Duration::from_millis(10)));
+        world.run(Duration::from_millis(10));
+        world.daemons[1].up = true;
+        assert!(!world.agrees());
+        world.run(Duration::from_millis(300));
+        assert!(world.agrees());
     });
 }
 
@@ -108,7 +125,7 @@ fn an_exchange_with_a_dead_peer_ends() {
         let mut world = twins(random, 10);
         world.probes = false;
         world.stop(1);
-        world.daemons[0].state.repair_with(world.now, salt(1));
+        world.daemons[0].state.repair_with(world.now, salt(1), None);
         world.run(MINUTE);
         assert!(world.daemons[0].state.is_repaired());
         assert_eq!(world.daemons[0].state.poll_timeout(), None);

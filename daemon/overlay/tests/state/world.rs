@@ -51,7 +51,7 @@ pub(crate) struct Daemon {
     members: BTreeMap<String, MemberUpdate>,
     /// What the changes told amount to.
     pub(crate) index: BTreeMap<(Salt, Vec<u8>), Vec<u8>>,
-    up: bool,
+    pub(crate) up: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]

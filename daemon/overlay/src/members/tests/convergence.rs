@@ -25,6 +25,19 @@ fn a_newcomer_is_known_by_all() {
 }
 
 #[test]
+fn a_seed_that_does_not_answer_is_tried_at_least_thrice_in_the_first_second() {
+    let mut network = Network::settled(1, 3);
+    let node = network.add(3, "default");
+    network.loss = 1.0;
+    network.join(node, &[0]);
+    network.run(seconds(1));
+    // At once, after 150 ms, and after 300 ms more; the next may come before the second is over or not.
+    assert!((3..=4).contains(&network.nodes[node].sent), "{}", network.nodes[node].sent);
+    network.loss = 0.0;
+    assert!(network.run_until(seconds(10), Network::converged));
+}
+
+#[test]
 fn thirty_percent_loss_delays_joining_by_seconds() {
     let mut slowest = seconds(0);
     for seed in 0..100 {

@@ -11,7 +11,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::Time;
 
-use super::outbox::Outbox;
+use super::{outbox::Outbox, patience::Patience};
 use crate::state::store::{Applied, Refused, Store};
 
 /// Pages that one request is answered with, at most; who gets so many asks for more.
@@ -24,17 +24,15 @@ const WANTED: usize = 32_768;
 /// requests and some 10 kB of pages are under way.
 const WINDOW: usize = 96;
 
-/// A request without a page for so long is made again. A guess, well beyond a round trip across the world.
-const TIMEOUT: Duration = Duration::from_millis(500);
-
 /// Once pages have come behind one that is missing, the request is made again after so long without another.
 const REORDERING: Duration = Duration::from_millis(100);
 
 /// Pages of one owner that wait for those before them, at most.
 const WAITING: usize = 2 * PAGES;
 
-/// Requests without success, at most.
-const TRIES: u8 = 4;
+/// Requests without success, at most; the last waits for no longer than this.
+const TRIES: u8 = 5;
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// What is missing is asked for when it does not come by itself for so long: two rounds of gossip.
 const GAP: Duration = Duration::from_millis(400);
@@ -67,7 +65,7 @@ enum Stage {
     /// There is a gap; to be asked for then, if there still is.
     Gap(Time),
     /// Asked for, above `from`; so many pages have come.
-    Asked { due: Time, from: i64, pages: usize },
+    Asked { due: Time, from: i64, pages: usize, patience: Duration },
 }
 
 impl Fetches {
@@ -106,7 +104,7 @@ impl Fetches {
     ) {
         let Some(owner) = Salt::from_slice(&update.owner_generation) else { return };
         let Some(fetch) = self.fetches.get(&owner).copied() else { return };
-        let Stage::Asked { due, from, pages } = fetch.stage else { return };
+        let Stage::Asked { due, from, pages, patience } = fetch.stage else { return };
         let Ok(applied) = applied else { return self.remove(&owner) };
         let mut newest = update.newest.unwrap_or(update.upto);
         if applied.advanced {
@@ -125,10 +123,10 @@ impl Fetches {
         let in_order = !self.waiting.contains_key(&owner);
         // A sweep has begun, or the answer is at its end and there is more.
         let again = store.ask_from(&owner) < Some(from) || pages >= PAGES && applied.advanced && in_order;
-        let later = now + if in_order { TIMEOUT } else { REORDERING };
+        let later = now + if in_order { patience } else { REORDERING };
         // Only what is of use gives more time.
         let due = if applied.advanced { later } else { due.min(later) };
-        let stage = if again { Stage::Queued } else { Stage::Asked { due, from, pages } };
+        let stage = if again { Stage::Queued } else { Stage::Asked { due, from, pages, patience } };
         self.replace(owner, Fetch { tries, stage, ..fetch });
     }
 
@@ -152,7 +150,13 @@ impl Fetches {
     }
 
     /// Asks for as much as the window allows.
-    pub(super) fn ask(&mut self, now: Time, store: &Store, outbox: &mut Outbox) {
+    pub(super) fn ask(
+        &mut self,
+        now: Time,
+        store: &Store,
+        patience: &dyn Fn(&Salt) -> Patience,
+        outbox: &mut Outbox,
+    ) {
         let mut requests: BTreeMap<Salt, Vec<OwnerVersion>> = BTreeMap::new();
         while self.asked < WINDOW
             && let Some(owner) = self.queued.first().copied()
@@ -169,10 +173,9 @@ impl Fetches {
             }
             let wanted = OwnerVersion { owner_generation: owner.0.to_vec(), version: from };
             requests.entry(fetch.peer).or_default().push(wanted);
-            self.replace(
-                owner,
-                Fetch { stage: Stage::Asked { due: now + TIMEOUT, from, pages: 0 }, ..fetch },
-            );
+            let patience = patience(&fetch.peer).times(fetch.tries).min(LONGEST);
+            let stage = Stage::Asked { due: now + patience, from, pages: 0, patience };
+            self.replace(owner, Fetch { stage, ..fetch });
         }
         for (peer, wanted) in requests {
             outbox.ack_ack(peer, 0, Vec::new(), wanted);

@@ -27,7 +27,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::Time;
 
-use self::{budget::Budget, fetch::Fetches, outbox::Outbox, walk::Walk};
+use self::{budget::Budget, fetch::Fetches, outbox::Outbox, patience::Patience, walk::Walk};
 use super::{
     store::{Applied, Refused, Store},
     tree::Place,
@@ -37,6 +37,7 @@ mod answer;
 mod budget;
 mod fetch;
 mod outbox;
+mod patience;
 mod walk;
 
 pub(super) use answer::is_present;
@@ -102,6 +103,8 @@ pub struct Repair {
     differing: Option<Time>,
     started: Option<Time>,
     drivers: VecDeque<(Salt, Time)>,
+    /// With whom an exchange last began: where it goes on as that one's, we still have to fetch.
+    last: Option<(Salt, Patience)>,
     exchanges: u64,
     unanswered: u64,
 }
@@ -124,6 +127,7 @@ impl Repair {
             differing: None,
             started: None,
             drivers: VecDeque::new(),
+            last: None,
             exchanges: 0,
             unanswered: 0,
         }
@@ -140,20 +144,22 @@ impl Repair {
         let settled = now.since(changed) >= SETTLE || now.since(differing) >= PATIENCE;
         let rested = self.started.is_none_or(|started| now.since(started) >= BETWEEN);
         let driven = self.drivers.iter().any(|(driver, at)| *driver == peer && now.since(*at) < DRIVEN);
-        if settled && rested && !driven && self.start(now, peer) {
+        if settled && rested && !driven && self.start(now, peer, None) {
             self.started = Some(now);
             self.differing = None;
         }
     }
 
-    /// Starts an exchange at once: with whom we have joined through, say. False where one with this peer, or as many as
-    /// there may be, are under way.
-    pub fn start(&mut self, now: Time, peer: Salt) -> bool {
+    /// Starts an exchange at once: with whom we have joined through, say. `round_trip` is what one to it takes, where that is known. False where
+    /// one with this peer, or as many as there may be, are under way.
+    pub fn start(&mut self, now: Time, peer: Salt, round_trip: Option<Duration>) -> bool {
         if self.walks.len() >= EXCHANGES || self.walks.contains_key(&peer) {
             return false;
         }
         self.exchanges += 1;
-        self.walks.insert(peer, Walk::new(now, self.next));
+        let patience = Patience::new(round_trip);
+        self.last = Some((peer, patience));
+        self.walks.insert(peer, Walk::new(now, self.next, patience));
         true
     }
 
@@ -181,7 +187,7 @@ impl Repair {
         learned: &mut Vec<MemberUpdate>,
     ) {
         let Some(walk) = self.walks.get_mut(&from) else { return };
-        if !walk.answered(ack.exchange, self.next) {
+        if !walk.answered(now, ack.exchange, self.next) {
             return;
         }
         for theirs in &ack.nodes {
@@ -241,8 +247,13 @@ impl Repair {
     /// The next chunk of frames to send, and to whom; each fits a datagram ([`super::size::CHUNK`] bytes).
     pub fn poll_transmit(&mut self, now: Time, store: &Store) -> Option<(Salt, Vec<u8>)> {
         if self.outbox.is_empty() {
-            self.fetches.ask(now, store, &mut self.outbox);
-            let Repair { walks, fetches, outbox, next, .. } = self;
+            let Repair { walks, fetches, outbox, next, last, .. } = self;
+            let patience = |peer: &Salt| {
+                let walk = walks.get(peer).map(Walk::patience);
+                let last = || last.filter(|(of, _)| of == peer).map(|(_, patience)| patience);
+                walk.or_else(last).unwrap_or_default()
+            };
+            fetches.ask(now, store, &patience, outbox);
             let tree = store.owners();
             walks.retain(|peer, walk| walk.ask(now, *peer, next, tree, fetches.is_busy_with(peer), outbox));
         }

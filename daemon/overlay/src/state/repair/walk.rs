@@ -8,7 +8,7 @@ use std::{
 use gossiperl_idl::{Salt, generated::TreeNode};
 use gossiperl_link::Time;
 
-use super::outbox::Outbox;
+use super::{outbox::Outbox, patience::Patience};
 use crate::state::{
     owners::Owners,
     tree::{FAN_OUT, Place},
@@ -20,14 +20,11 @@ const WINDOW: usize = 4;
 /// Nodes in one digest.
 pub(super) const NODES: usize = 64;
 
-/// A digest without an answer for so long is sent again. A guess, well beyond a round trip across the world.
-const TIMEOUT: Duration = Duration::from_millis(500);
+/// When a digest has had no answer for so long, whatever was sent again, the peer is taken for gone, and the exchange ends.
+const GIVEN_UP: Duration = Duration::from_secs(7);
 
-/// Times a digest is sent, at most; then the peer is taken for gone, and the exchange ends.
-const TRIES: u8 = 4;
-
-/// An exchange ends after so long without anything to ask, or, when something was exchanged, compares the roots again:
-/// the peer may need the time to fetch its part.
+/// An exchange rests when there is nothing to ask: for our patience with the peer, longer each round, but not longer than this. Then it ends or,
+/// when something was exchanged, compares the roots again: the peer may need the time to fetch its part.
 const REST: Duration = Duration::from_millis(500);
 
 /// How often an exchange starts again because the roots still differ; then it waits for the next probe to say so.
@@ -51,18 +48,20 @@ pub(super) struct Walk {
     pub(super) taught: bool,
     rounds: u8,
     rest: Option<Time>,
+    patience: Patience,
 }
 
 #[derive(Clone, Debug)]
 struct Asked {
     /// The nodes to be looked into; none where only the roots are compared.
     places: Vec<Place>,
+    sent: Time,
     due: Time,
     tries: u8,
 }
 
 impl Walk {
-    pub(super) fn new(now: Time, next: i64) -> Self {
+    pub(super) fn new(now: Time, next: i64, patience: Patience) -> Self {
         Walk {
             pending: BTreeSet::from([Place::ROOT]),
             asked: BTreeMap::new(),
@@ -72,12 +71,22 @@ impl Walk {
             taught: false,
             rounds: 0,
             rest: None,
+            patience,
         }
     }
 
     /// Whether an answer to this number is awaited, or can be a further piece of one.
-    pub(super) fn answered(&mut self, number: i64, next: i64) -> bool {
-        self.asked.remove(&number).is_some() || (self.first..next).contains(&number)
+    pub(super) fn answered(&mut self, now: Time, number: i64, next: i64) -> bool {
+        if let Some(asked) = self.asked.remove(&number) {
+            self.patience.answered(now.since(asked.sent), asked.tries);
+            return true;
+        }
+        (self.first..next).contains(&number)
+    }
+
+    /// How long an answer of this peer is waited for.
+    pub(super) fn patience(&self) -> Patience {
+        self.patience
     }
 
     pub(super) fn differs(&mut self, place: Place) {
@@ -108,7 +117,8 @@ impl Walk {
             return true;
         }
         // Further frames of the last answer may be on the way.
-        let rest = *self.rest.get_or_insert(now + REST);
+        let rest = self.patience.times(self.rounds).min(REST);
+        let rest = *self.rest.get_or_insert(now + rest);
         if now < rest {
             return true;
         }
@@ -128,11 +138,11 @@ impl Walk {
     /// Sends again what was not answered. False where that was in vain too often.
     pub(super) fn handle_timeout(&mut self, now: Time, to: Salt, tree: &Owners, out: &mut Outbox) -> bool {
         for (number, asked) in self.asked.iter_mut().filter(|(_, asked)| asked.due <= now) {
-            if asked.tries >= TRIES {
+            if now.since(asked.sent) >= GIVEN_UP {
                 return false;
             }
-            asked.due = now + TIMEOUT * 2u32.pow(asked.tries.into());
-            asked.tries += 1;
+            asked.due = now + self.patience.times(asked.tries);
+            asked.tries = asked.tries.saturating_add(1);
             out.digest(to, *number, nodes(&asked.places, tree));
         }
         true
@@ -152,7 +162,7 @@ impl Walk {
         let number = *next;
         *next = next.saturating_add(1);
         out.digest(to, number, nodes(&places, tree));
-        self.asked.insert(number, Asked { places, due: now + TIMEOUT, tries: 1 });
+        self.asked.insert(number, Asked { places, sent: now, due: now + self.patience.times(0), tries: 1 });
         true
     }
 
