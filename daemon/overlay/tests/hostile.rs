@@ -172,6 +172,30 @@ fn recorded_traffic_is_refused_by_the_daemon_it_was_for_by_its_next_run_and_by_o
 }
 
 #[test]
+fn recordings_played_to_another_member_start_no_repair_and_count_as_no_news() {
+    let mut target = Target::new(seed());
+    target.network.recorded = Some(Vec::new());
+    target.publish();
+    target.network.run(2 * SECOND);
+    let recorded = target.network.recorded.take().unwrap();
+    let addresses: Vec<SocketAddr> = target.network.machines.iter().map(|machine| machine.address).collect();
+    let seen = |network: &Network| -> Vec<(u64, u64)> {
+        let overlays = network.machines.iter().map(|machine| &machine.overlay);
+        overlays.map(|it| (it.state_stats().repair.exchanges, it.member_counters().known)).collect()
+    };
+    let before = seen(&target.network);
+    let now = target.network.now;
+    for (from, to, datagram) in &recorded {
+        if *to == addresses[0] && *from == addresses[1] {
+            target.network.machines[2].overlay.handle_datagram(now, *from, &mut datagram.clone());
+        }
+    }
+    assert!(target.network.machines[2].overlay.stats().misdirected > 0);
+    target.network.run(SECOND / 5);
+    assert_eq!(seen(&target.network), before);
+}
+
+#[test]
 fn other_keys_other_secrets_and_clients_roles_from_afar_are_counted_and_never_answered() {
     let mut target = Target::new(seed());
     let receiver = target.receiver();

@@ -69,7 +69,8 @@ impl Members {
             return;
         }
         let before = self.table.by_address(&claim.address);
-        match self.merge(now, &claim, Source::Itself) {
+        let merged = self.merge(now, &claim, Source::Itself);
+        match merged {
             Merged::News(_) | Merged::Known => {}
             // A second daemon of our own name, while we are alive.
             Merged::Own => return self.refuse(from, *generation, code::NAME_CONFLICT, claim.name),
@@ -83,6 +84,7 @@ impl Members {
             self.fail_direct(now, before);
         }
         self.heard_from(now, generation, from);
+        let sought = self.seeds.is_asked(&from);
         let round_trip = self.seeds.answered(now, &from, *generation);
         if let (Some(round_trip), Some(id)) = (round_trip, self.table.by_generation(generation)) {
             self.measured(id, round_trip);
@@ -90,7 +92,9 @@ impl Members {
         if answer {
             self.introduce(from, Some(*generation), false);
         }
-        if !self.met.iter().any(|(_, met)| met == generation) {
+        // One that we know, and did not look for, has been challenged because of a recording, say: there is nothing to learn from it.
+        let met = sought || matches!(merged, Merged::News(_));
+        if met && !self.met.iter().any(|(_, met)| met == generation) {
             if self.met.len() >= MAX_MET {
                 self.met.pop_front();
             }
@@ -181,7 +185,10 @@ impl Members {
         if !expected && !self.group.as_mut().is_some_and(|group| group.takes_answer(now)) {
             return;
         }
-        self.introduce(from, Some(*generation), true);
+        // Whom we know as it is now need not introduce itself.
+        let is_live = |id| self.table.get(id).is_some_and(|member| member.liveness.is_live());
+        let answer = known.is_none() || known != there || !known.is_some_and(is_live);
+        self.introduce(from, Some(*generation), answer);
         match there {
             Some(id) if known != Some(id) => self.fail_direct(now, id),
             _ => {}

@@ -65,6 +65,11 @@ impl Seeds {
         }
     }
 
+    /// Whether we have answered a challenge from there, and wait for an introduction.
+    pub(super) fn is_asked(&self, address: &SocketAddr) -> bool {
+        self.seeds.iter().any(|seed| seed.address == *address && seed.asked.is_some())
+    }
+
     /// An introduction came from there. Where that is the answer to ours, and we sent it once, the round trip.
     pub(super) fn answered(&mut self, now: Time, address: &SocketAddr, generation: Salt) -> Option<Duration> {
         let seed = self.seeds.iter_mut().find(|seed| seed.address == *address)?;

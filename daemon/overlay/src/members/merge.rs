@@ -81,6 +81,8 @@ impl Members {
                 // Is the known one still there?
                 self.hasten(now, id);
             }
+            // Who introduces itself tells no news once more: it was asked to.
+            Merged::Known if source == Source::Itself => {}
             Merged::Known => count(&mut self.counters.known),
             Merged::Own => {}
         }
