@@ -51,7 +51,8 @@ enum Command {
 struct Common {
     /// The scenario, a TOML file.
     scenario: PathBuf,
-    /// Another value for a setting of the scenario, like `members=1000` or `overlay.suspicion_mult=3`; may be repeated.
+    /// Another value for a setting of the scenario, like `members=1000`, `overlay.suspicion_mult=3` or `action.0.stall.lasting=5s`;
+    /// may be repeated.
     #[arg(long = "set", value_name = "SETTING=VALUE")]
     settings: Vec<String>,
     /// Writes everything to this file as JSON, too.
@@ -132,7 +133,7 @@ fn write_json(path: &Path, reports: &[Report]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Puts `a.b=value` into the table; a value that is no TOML counts as a text.
+/// Puts `a.b=value` into the table, or `a.0.b=value` into the first table of an array; a value that is no TOML counts as a text.
 fn set(table: &mut toml::Table, setting: &str) -> anyhow::Result<()> {
     let Some((name, value)) = setting.split_once('=') else {
         bail!("--set {setting}: SETTING=VALUE is wanted, like members=100");
@@ -143,9 +144,19 @@ fn set(table: &mut toml::Table, setting: &str) -> anyhow::Result<()> {
         .and_then(|mut parsed| parsed.remove("value"))
         .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     let (tables, last) = name.rsplit_once('.').map_or((None, name), |(tables, last)| (Some(tables), last));
+    let mut parts = tables.into_iter().flat_map(|tables| tables.split('.'));
     let mut inner = table;
-    for part in tables.into_iter().flat_map(|tables| tables.split('.')) {
+    while let Some(part) = parts.next() {
         let entry = inner.entry(part).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let entry = match entry {
+            toml::Value::Array(elements) => {
+                let index = parts.next().and_then(|index| index.parse::<usize>().ok());
+                index
+                    .and_then(|index| elements.get_mut(index))
+                    .with_context(|| format!("--set {setting}: {part} has no such element"))?
+            }
+            other => other,
+        };
         inner = entry.as_table_mut().with_context(|| format!("--set {setting}: {part} is no table"))?;
     }
     inner.insert(last.to_owned(), value);
@@ -181,6 +192,23 @@ impl Shown {
     fn clear(&self) {
         if self.visible {
             let _ = write!(stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_reaches_into_tables_and_arrays_of_them() {
+        let mut table: toml::Table = "[[action]]\nstall = { lasting = '5s' }".parse().expect("a table");
+        set(&mut table, "action.0.stall.lasting=10s").expect("an element that is there");
+        set(&mut table, "link.loss=0.5").expect("a table that was not there");
+        assert_eq!(table["action"][0]["stall"]["lasting"].as_str(), Some("10s"));
+        assert_eq!(table["link"]["loss"].as_float(), Some(0.5));
+        for absent in ["action.1.stall.lasting=1s", "action.stall=1", "link.loss.deep=1"] {
+            assert!(set(&mut table, absent).is_err(), "{absent}");
         }
     }
 }
