@@ -11,6 +11,11 @@ use super::{
     network::{Network, address, name, seconds, settings},
 };
 
+/// Periods of probing in this time.
+fn periods(time: Duration) -> u64 {
+    (time.as_micros() / Detector::lan().probe_every.as_micros()) as u64
+}
+
 /// One daemon among `count` that answer at once; `changes` come in as news each second.
 fn frames_in_a_minute(count: usize, changes: usize) -> (BTreeMap<u8, u64>, u64) {
     let salt = |number: usize| Salt::new(1_000_000 + number as u64, 7 + number as u64);
@@ -65,7 +70,7 @@ fn frames_in_a_minute(count: usize, changes: usize) -> (BTreeMap<u8, u64>, u64) 
 #[test]
 fn probes_are_as_many_at_ten_as_at_a_thousand_members() {
     let few = frames_in_a_minute(10, 0).0;
-    assert_eq!(few.values().sum::<u64>(), 60, "{few:?}");
+    assert_eq!(few.values().sum::<u64>(), periods(seconds(60)), "{few:?}");
     for count in [100, 1_000, 10_000] {
         let (frames, bytes) = frames_in_a_minute(count, 0);
         assert_eq!((frames, bytes), (few.clone(), 0), "at {count}");
@@ -133,7 +138,7 @@ fn a_change_is_told_thrice_within_a_steady_pause_and_no_oftener_in_all() {
 }
 
 #[test]
-fn an_idle_overlay_sends_a_probe_and_an_answer_a_second() {
+fn an_idle_overlay_sends_a_probe_and_an_answer_a_period() {
     for count in [4, 16, 48] {
         let mut network = Network::settled(1, count);
         network.run(seconds(20));
@@ -142,7 +147,8 @@ fn an_idle_overlay_sends_a_probe_and_an_answer_a_second() {
         let sent: u64 = network.nodes.iter().map(|node| node.sent).sum();
         let bytes: u64 = network.nodes.iter().map(|node| node.bytes).sum();
         let per = |total: u64| total as f64 / (100 * count) as f64;
-        assert!((1.9..2.1).contains(&per(sent)), "{} datagrams a second at {count}", per(sent));
+        let each = sent as f64 / (periods(seconds(100)) * count as u64) as f64;
+        assert!((1.9..2.1).contains(&each), "{each} datagrams a period at {count}");
         println!(
             "{count} members idle: {:.2} datagrams, {:.0} bytes of UDP payload a second each",
             per(sent),
@@ -160,7 +166,7 @@ fn a_lost_member_is_tried_seldom_by_many_and_steadily_by_few() {
         network.nodes.iter_mut().for_each(|node| node.sent = 0);
         network.run(seconds(300));
         let sent: u64 = network.nodes.iter().map(|node| node.sent).sum();
-        let extra = sent.saturating_sub(2 * 300 * (count as u64 - 1));
+        let extra = sent.saturating_sub(2 * periods(seconds(300)) * (count as u64 - 1));
         // About three tries in five seconds by all together.
         assert!((30..400).contains(&extra), "{extra} tries in 300 s by {count}");
     }
