@@ -103,7 +103,7 @@ impl Watch {
         self.live.len()
     }
 
-    /// The figures; complete after [`Watch::finish`].
+    /// The figures, complete once the run is over, and what was found.
     pub fn into_figures(self) -> (Figures, Vec<Violation>) {
         (self.figures, self.violations)
     }
