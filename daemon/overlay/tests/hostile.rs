@@ -114,9 +114,10 @@ fn every_changed_byte_and_every_cut_of_another_daemons_datagram_is_refused_unans
         }
     }
     let after = target.stats();
-    let refused = |stats: &Stats| stats.foreign + stats.unknown_key + stats.forged;
+    // A changed counter may be one that was seen.
+    let refused = |stats: &Stats| stats.foreign + stats.unknown_key + stats.forged + stats.replayed;
     assert_eq!(refused(&after) - refused(&before), after.datagrams_received - before.datagrams_received);
-    assert_eq!((after.relayed, after.replayed), (before.relayed, before.replayed));
+    assert_eq!(after.relayed, before.relayed);
     for (from, datagram) in &recorded {
         target.overlay().handle_datagram(now, *from, &mut datagram.clone());
     }
