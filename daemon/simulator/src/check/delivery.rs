@@ -1,4 +1,7 @@
 //! Every acknowledged publication is delivered once to each live subscriber.
+//!
+//! What is published while a subscriber's daemon is held for failed is not for that subscriber, though it may live: scenarios keep stalls and cuts of
+//! those that publish or subscribe apart from the time of their work.
 
 use std::collections::{BTreeMap, BTreeSet};
 
