@@ -1,4 +1,4 @@
-//! Whole overlays in virtual time: 10 to 10,000 daemons' state machines, the real ones, over a network that delays, loses, repeats,
+//! Whole overlays in virtual time: thousands of daemons' state machines, the real ones, over a network that delays, loses, repeats,
 //! reorders and splits, while members crash, stall, restart and lie.
 //!
 //! How it goes. A [`scenario`] file says what happens. A [`world`] makes it happen: every datagram is one that an

@@ -42,7 +42,7 @@ pub struct Watch {
     violations: Vec<Violation>,
     formed: Option<Time>,
     steps: Vec<u32>,
-    /// Subscriptions ever made, and how many there were when each began.
+    /// Subscriptions ever made: they number their spreading.
     subscriptions: usize,
     memory: Option<u64>,
     figures: Figures,

@@ -65,13 +65,7 @@ impl Hostile {
     }
 
     /// It listens on the wire.
-    pub(super) fn record(
-        &mut self,
-        rng: &mut ChaCha8Rng,
-        from: SocketAddr,
-        _to: SocketAddr,
-        datagram: &[u8],
-    ) {
+    pub(super) fn record(&mut self, rng: &mut ChaCha8Rng, from: SocketAddr, datagram: &[u8]) {
         if self.stopped || self.holds == Holds::Key {
             return;
         }

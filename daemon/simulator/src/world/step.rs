@@ -206,7 +206,7 @@ impl World {
                 self.fingerprint.write_u64(now.as_micros() ^ (index as u64) << 44);
                 self.fingerprint.write(&datagram[datagram.len().saturating_sub(8)..]);
                 for hostile in &mut self.hostiles {
-                    hostile.record(&mut self.rng, address, transmit.destination, datagram);
+                    hostile.record(&mut self.rng, address, datagram);
                 }
                 let Some(to) = machine_at(&transmit.destination) else { continue };
                 if to >= machines {
