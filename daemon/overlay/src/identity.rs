@@ -135,7 +135,7 @@ impl Identities {
 
 /// A run has one name and rarely moves, so its salt tells nearly all apart.
 fn hash_of(generation: &Salt) -> u64 {
-    Seeded(0).hash_one(generation)
+    Seeded::new(0).hash_one(generation)
 }
 
 #[cfg(test)]

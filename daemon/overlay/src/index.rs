@@ -17,11 +17,17 @@ pub(crate) struct Index {
 impl Index {
     /// An empty one. Who picks keys must not be able to predict the seed.
     pub(crate) fn new(seed: u64) -> Self {
-        Index { places: HashTable::new(), hasher: Seeded(seed) }
+        Index { places: HashTable::new(), hasher: Seeded::new(seed) }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.places.len()
+    }
+
+    /// Makes room for so many more; `key_of` as for [`Index::insert`].
+    pub(crate) fn reserve<K: Hash>(&mut self, more: usize, key_of: impl Fn(u32) -> Option<K>) {
+        let Index { places, hasher } = self;
+        places.reserve(more, |held| key_of(*held).map_or(0, |key| hasher.hash_one(&key)));
     }
 
     /// The place of a key; `is` says whether a place holds it.
@@ -59,16 +65,24 @@ pub(crate) fn make_room<T>(slab: &mut Vec<T>) {
 }
 
 /// SipHash that starts from a seed: the same everywhere in one run, unknown to who picks keys.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Seeded(pub(crate) u64);
+///
+/// It has taken the seed in already, so that a look-up starts with its key.
+#[derive(Clone, Debug)]
+pub(crate) struct Seeded(DefaultHasher);
+
+impl Seeded {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut hasher = DefaultHasher::new();
+        seed.hash(&mut hasher);
+        Seeded(hasher)
+    }
+}
 
 impl BuildHasher for Seeded {
     type Hasher = DefaultHasher;
 
     fn build_hasher(&self) -> DefaultHasher {
-        let mut hasher = DefaultHasher::new();
-        self.0.hash(&mut hasher);
-        hasher
+        self.0.clone()
     }
 }
 

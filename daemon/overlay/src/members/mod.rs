@@ -229,6 +229,11 @@ impl Members {
         self.identities = Some(identities);
     }
 
+    /// Makes room for so many more members at once.
+    pub fn reserve(&mut self, more: usize) {
+        self.table.reserve(more);
+    }
+
     /// Ourselves.
     pub fn me(&self) -> &Member {
         // Nothing ever removes us from the table.

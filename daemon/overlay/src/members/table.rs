@@ -191,6 +191,15 @@ impl Table {
             .filter_map(|(index, slot)| Some((MemberId(u32::try_from(index).ok()?), slot.as_ref()?)))
     }
 
+    /// Makes room for so many more.
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.slots.reserve_exact(more);
+        let Table { slots, by_name, by_generation, by_address, .. } = self;
+        by_name.reserve(more, |place| identity(slots, place).map(Identity::name));
+        by_generation.reserve(more, |place| identity(slots, place).map(|held| held.generation));
+        by_address.reserve(more, |place| identity(slots, place).map(|held| held.address));
+    }
+
     /// Adds a member whose name is not in the table yet.
     pub(super) fn insert(&mut self, member: Member) -> MemberId {
         debug_assert!(self.by_name(member.name()).is_none());

@@ -51,6 +51,12 @@ impl Overlay {
         self.members.update_of(MemberId::ME)
     }
 
+    /// Makes room for so many more members at once, for who is about to [`learn`](Overlay::learn) them.
+    pub fn reserve(&mut self, members: usize) {
+        self.members.reserve(members);
+        self.state.reserve(members);
+    }
+
     /// Takes members as another daemon's table has them, for instance from a snapshot: like what repair brings, so that it is not passed on.
     pub fn learn(&mut self, now: Time, members: &[MemberUpdate]) {
         self.now = now;

@@ -106,6 +106,11 @@ impl State {
         }
     }
 
+    /// Makes room for so many more members at once.
+    pub fn reserve(&mut self, more: usize) {
+        self.store.owners_mut().reserve(more);
+    }
+
     /// What is known of a member now. False where it is one too many, and its entries will not be held.
     ///
     /// Entries of a failed one are kept, in case that was a mistake, until [`State::forget_member`]; of one that left they

@@ -70,6 +70,14 @@ impl Owners {
         self.place(owner).is_some()
     }
 
+    /// Makes room for so many more.
+    pub fn reserve(&mut self, more: usize) {
+        self.slots.reserve_exact(more);
+        let slots = &self.slots;
+        self.by_generation
+            .reserve(more, |place| Some(slots.get(place as usize)?.as_ref()?.identity.generation));
+    }
+
     /// Adds an owner, or takes over what has changed of who it is.
     pub fn admit(&mut self, identity: &Arc<Identity>) {
         if let Some(place) = self.place(&identity.generation) {

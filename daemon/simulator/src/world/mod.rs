@@ -136,6 +136,7 @@ impl World {
         for index in 0..self.machines.len() {
             let local = self.machines[index].local(self.now);
             if let Some(overlay) = self.machines[index].overlay.as_deref_mut() {
+                overlay.reserve(known.len());
                 for some in known.chunks(LEARNT_AT_ONCE) {
                     overlay.learn(local, some);
                     while overlay.poll_event().is_some() {}
