@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod connection;
 mod demo;
+mod man;
 mod members;
 mod output;
 mod publish;
@@ -59,6 +60,12 @@ enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// Write the manual's pages, for packages.
+    #[command(hide = true)]
+    Man {
+        /// Where to.
+        folder: PathBuf,
+    },
     /// Print completions for a shell: `gossiperl completions bash > /etc/bash_completion.d/gossiperl`.
     Completions {
         /// The shell.
@@ -85,6 +92,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             demo::stop_with_parent();
             service::run_service(&Settings::load(&config)?)
         }
+        Command::Man { folder } => man::run(&folder, Arguments::command()),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "gossiperl", &mut text);

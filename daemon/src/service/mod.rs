@@ -1,11 +1,13 @@
 //! `gossiperld`, the service: reads its configuration, serves every overlay in it, leaves them in order when told to stop.
 
+mod manager;
 mod serve;
+mod watchdog;
 
 use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use crate::{
     cli,
@@ -15,6 +17,7 @@ use crate::{
     random,
 };
 
+pub use manager::Manager;
 pub use serve::{Service, serve};
 
 /// Gossip as a service for the host: serves every overlay of its configuration until SIGTERM or SIGINT.
@@ -32,6 +35,11 @@ struct Arguments {
     /// Print a configuration with every property and its default, a fresh key in it, and end
     #[arg(long)]
     print_config: bool,
+}
+
+/// The command line as clap knows it.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command line.

@@ -14,6 +14,8 @@ use crate::{
     lookup::Lookup,
 };
 
+use super::{Manager, watchdog};
+
 /// Longest time for leaving all overlays in order.
 const LEAVING: Duration = Duration::from_secs(3);
 
@@ -47,6 +49,15 @@ impl Service {
     /// The overlays.
     pub fn handles(&self) -> &[Handle] {
         &self.handles
+    }
+
+    /// What it does, in one line for the service manager's status.
+    pub fn status(&self) -> String {
+        match self.handles.as_slice() {
+            [] => "serving no overlay: the configuration has none".to_owned(),
+            [only] => format!("serving overlay {}", only.overlay()),
+            several => format!("serving {} overlays", several.len()),
+        }
     }
 
     /// Leaves all overlays in order, at the same time, in bounded time.
@@ -101,19 +112,24 @@ impl Signals {
     }
 }
 
-/// Serves until a signal to stop, then leaves all overlays; a second signal ends at once.
+/// Serves until a signal to stop, then leaves all overlays; a second signal ends at once. The service manager is told.
 pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot listen to signals")?;
+    let manager = Manager::from_environment();
     let mut service = Service::start(settings).await?;
     tracing::info!(overlays = settings.overlays.len(), "started");
+    manager.ready(&service.status()).await;
+    let handles = service.handles.clone();
     let signal = tokio::select! {
         signal = signals.stop() => signal,
+        never = watchdog::watch(&manager, || handles.clone()) => match never {},
         error = service.failure() => {
             service.leave().await;
             return Err(error.context("an overlay failed; this is a defect of gossiperld, please report it"));
         }
     };
     tracing::info!(signal, "leaving");
+    manager.stopping().await;
     tokio::select! {
         () = service.leave() => tracing::info!("stopped"),
         signal = signals.stop() => tracing::warn!(signal, "stopped without leaving all overlays"),

@@ -11,6 +11,7 @@ mod hostile;
 mod interrupted;
 mod legacy;
 mod lonely;
+mod manager;
 mod messages;
 mod multicast;
 mod restart;

@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use nix::sys::signal::Signal;
+use nix::{sys::signal::Signal, unistd::Pid};
 use tempfile::TempDir;
 
 use super::{GOSSIPERL, GOSSIPERLD, Log, Table, ended, free_port, signal, write_config};
@@ -23,9 +23,15 @@ pub(crate) struct Daemon {
 impl Daemon {
     /// Starts one with this configuration.
     pub(crate) fn start(config: &Path) -> Self {
+        Daemon::start_with(config, &[])
+    }
+
+    /// Starts one with this configuration, and these variables in its environment.
+    pub(crate) fn start_with(config: &Path, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(GOSSIPERLD)
             .arg("--config")
             .arg(config)
+            .envs(variables.iter().copied())
             .stderr(Stdio::piped())
             .spawn()
             .expect("started");
@@ -53,6 +59,19 @@ impl Daemon {
     /// The log.
     pub(crate) fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The threads besides the first.
+    pub(crate) fn threads(&self) -> Vec<(Pid, String)> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
+        let tasks = tasks.map(|task| task.expect("a thread").path());
+        let thread = |task: PathBuf| {
+            let id = task.file_name().and_then(|id| id.to_str()?.parse().ok()).expect("a number");
+            let name = std::fs::read_to_string(task.join("comm")).expect("its name");
+            (Pid::from_raw(id), name.trim_end().to_owned())
+        };
+        let first = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        tasks.map(thread).filter(|(id, _)| *id != first).collect()
     }
 
     pub(crate) fn signal(&self, what: Signal) {
