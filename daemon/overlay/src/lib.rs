@@ -19,4 +19,7 @@ pub use event::{Change, Event, State, View};
 pub use gossiperl_link::Time;
 pub use identity::{Identities, Identity};
 pub use overlay::{ConfigError, Load, Overlay, Transmit};
-pub use stats::Stats;
+pub use stats::{
+    Counter, Digests, Frames, Gauges, Histogram, Latencies, Queues, Snapshot, Standings, Stats, Tally,
+    Traffic,
+};

@@ -319,3 +319,42 @@ fn a_subscription_that_other_daemons_could_not_learn_of_is_refused_with_the_reas
     host.subscribe("old-16", 30_016, "t-0-0");
     assert_eq!(host.got(30_016)[0].0, "digestSubscribeAck", "there is room again");
 }
+
+#[test]
+fn digests_are_counted_by_payload_type_and_direction() {
+    let mut host = Host::new(|_| {});
+    host.digest("old", 30_001);
+    host.digest("publisher", 30_002);
+    host.subscribe("old", 30_001, "news");
+    host.got(30_001);
+    host.send(30_002, "news", b"x", "id-1");
+    host.send(30_002, "news", b"x", "id-1");
+    host.send(30_002, "weather", b"x", "id-2");
+    host.got(30_001);
+    host.wait(Duration::from_secs(5));
+    assert_eq!(host.got(30_001).len(), 1, "a redelivery");
+    let waiting = host.overlay.snapshot().gauges.to_clients;
+    assert_eq!((waiting.messages, waiting.longest), (1, 1));
+    let ack = DigestForwardedAck::new("old".to_owned(), "id-1".to_owned(), "old-secret".to_owned());
+    host.send(30_001, "digestForwardedAck", &binary(&ack), "e-3");
+    // Nobody may send these to a daemon.
+    host.send(30_001, "digestEvent", b"", "e-4");
+    host.send(30_001, "digestMember", b"", "e-5");
+    let snapshot = host.overlay.snapshot();
+    let (received, sent) = (snapshot.traffic.digests_received, snapshot.traffic.digests_sent);
+    let received = ["digest", "digestSubscribe", "news", "digestForwardedAck", "digestEvent", "digestMember"]
+        .map(|payload_type| received.of(payload_type.as_bytes()).count);
+    assert_eq!(received, [2, 1, 3, 1, 1, 1]);
+    let counts = ["digestAck", "digestSubscribeAck", "digestForwardedAck", "any message"]
+        .map(|payload_type| sent.of(payload_type.as_bytes()).count);
+    assert_eq!(counts, [2, 1, 3, 2]);
+    let bytes: u64 = sent.iter().map(|(_, tally)| tally.bytes).sum();
+    assert_eq!(
+        (bytes, sent.iter().map(|(_, tally)| tally.count).sum::<u64>()),
+        (snapshot.stats.bytes_sent, 8)
+    );
+    let stats = snapshot.stats;
+    assert_eq!((stats.published, stats.republished, stats.unheard), (2, 1, 1));
+    assert_eq!((stats.fanned_out, stats.delivered, stats.redelivered), (1, 1, 1));
+    assert_eq!(stats.malformed + stats.unexpected, 2, "{stats:?}");
+}

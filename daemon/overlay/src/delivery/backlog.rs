@@ -144,6 +144,11 @@ impl Backlog {
     pub(crate) fn len(&self) -> usize {
         self.messages
     }
+
+    /// Their cost.
+    pub(crate) fn cost(&self) -> usize {
+        self.cost
+    }
 }
 
 fn cost(body: &Bytes) -> usize {

@@ -47,6 +47,11 @@ impl Pressure {
         !self.paused.is_empty() && self.paused.contains_key(&event_type)
     }
 
+    /// How many types are paused.
+    pub(crate) fn paused_types(&self) -> usize {
+        self.paused.len()
+    }
+
     /// Whether anything is paused.
     pub(crate) fn has_causes(&self) -> bool {
         !self.causes.is_empty()

@@ -47,6 +47,8 @@ pub(crate) struct Routes {
     ids: HashMap<Box<[u8]>, TypeId>,
     routes: Vec<Route>,
     free: Vec<TypeId>,
+    /// Subscriptions of local clients, of all types.
+    local: usize,
     /// The type asked for last: most messages come in rows of one.
     last: Option<TypeId>,
 }
@@ -83,7 +85,10 @@ impl Routes {
         if let Some(route) = self.routes.get_mut(id.0 as usize) {
             match route.local.iter_mut().find(|held| held.client == local.client) {
                 Some(held) => *held = local,
-                None => route.local.push(local),
+                None => {
+                    route.local.push(local);
+                    self.local += 1;
+                }
             }
         }
         id
@@ -103,6 +108,7 @@ impl Routes {
         let route = self.routes.get_mut(id.0 as usize)?;
         let at = route.local.iter().position(|held| held.client == client)?;
         route.local.remove(at);
+        self.local -= 1;
         self.release(id);
         Some(id)
     }
@@ -135,6 +141,11 @@ impl Routes {
         }
         self.release(id);
         self.is_unused(id).then_some(id)
+    }
+
+    /// Types with subscribers, and subscriptions of local clients.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.ids.len(), self.local)
     }
 
     fn intern(&mut self, event_type: &[u8]) -> TypeId {

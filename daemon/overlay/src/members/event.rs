@@ -5,6 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use gossiperl_idl::Salt;
 
 use super::table::MemberId;
+use crate::stats::counters;
 
 /// Something that happened among the members.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,35 +64,40 @@ pub enum MemberEventKind {
     Rejoin,
 }
 
-/// What the public has counted; rises only, and saturates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MemberCounters {
-    /// Updates that were no claims.
-    pub malformed: u64,
-    /// Claims that told something new.
-    pub news: u64,
-    /// Claims that told what is known: copies that arrived once more.
-    pub known: u64,
-    /// Claims that lost against what is known.
-    pub stale: u64,
-    /// Claims of a second daemon with a live one's name.
-    pub conflicts: u64,
-    /// Newcomers refused because the table is full.
-    pub no_room: u64,
-    /// Probes begun.
-    pub probes: u64,
-    /// Probes that neither the member nor a helper answered.
-    pub probes_failed: u64,
-    /// Suspicions of ours, begun or confirmed after a failed probe.
-    pub accusations: u64,
-    /// Members we declared failed.
-    pub failures: u64,
-    /// Accusations against us that we refuted.
-    pub refutations: u64,
-    /// Times we noticed that we had not been run for long.
-    pub stalls: u64,
-    /// Frames or events dropped because nobody took them.
-    pub overflows: u64,
+counters! {
+    /// What membership has counted; rises only, and saturates.
+    pub struct MemberCounters {
+        claims {
+            /// Updates about members that were no claims.
+            malformed,
+            /// Claims about members that told something new.
+            news,
+            /// Claims about members that told what is known: copies that arrived once more.
+            known,
+            /// Claims about members that lost against what is known.
+            stale,
+            /// Claims of a second daemon with a live one's name.
+            conflicts,
+            /// Newcomers refused because the table of members is full.
+            no_room,
+        }
+        detection {
+            /// Probes begun.
+            probes,
+            /// Probes that neither the member nor a helper answered.
+            probes_failed,
+            /// Suspicions of ours, begun or confirmed after a failed probe.
+            accusations,
+            /// Members we declared failed.
+            failures,
+            /// Accusations against us that we refuted.
+            refutations,
+            /// Times we noticed that we had not been run for long.
+            stalls,
+            /// Frames or events of membership dropped because nobody took them.
+            overflows,
+        }
+    }
 }
 
 /// Adds one and stays at the end of the scale.

@@ -6,15 +6,17 @@
 use std::time::Duration;
 
 use super::{Members, table::MemberId};
+use crate::Histogram;
 
 /// What is told is never less. Our choice: three times that is a link's first timeout, and a busy host's scheduler is to have its turn before.
 const LEAST: Duration = Duration::from_millis(15);
 
-/// The two estimates; none before the first sample.
+/// The two estimates; none before the first sample. And all samples, for people.
 #[derive(Debug, Default)]
 pub(super) struct RoundTrips {
     near: Option<Estimate>,
     far: Option<Estimate>,
+    measured: Histogram,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,10 +42,16 @@ impl Members {
 
     /// A round trip to a member, of something sent once.
     pub(super) fn measured(&mut self, id: MemberId, sample: Duration) {
+        self.round_trips.measured.record(sample);
         let far = self.is_far(id);
         let estimate = if far { &mut self.round_trips.far } else { &mut self.round_trips.near };
         let first = Estimate { smoothed: sample, deviation: sample / 2 };
         *estimate = Some(estimate.map_or(first, |estimate| estimate.with(sample)));
+    }
+
+    /// All round trips measured so far.
+    pub(crate) fn round_trips(&self) -> &Histogram {
+        &self.round_trips.measured
     }
 
     fn is_far(&self, id: MemberId) -> bool {

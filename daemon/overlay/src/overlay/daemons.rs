@@ -50,7 +50,10 @@ impl Overlay {
         let mut link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
         for item in Frames::new(frames) {
             let sound = match item {
-                Ok((kind, body)) => self.handle_daemon_frame(now, from, id, &salt, &mut link, kind, body),
+                Ok((kind, body)) => {
+                    self.traffic.frames_received.count(kind, body.len());
+                    self.handle_daemon_frame(now, from, id, &salt, &mut link, kind, body)
+                }
                 Err(_) => false,
             };
             if !sound {
@@ -64,6 +67,7 @@ impl Overlay {
     /// First contact, or a daemon that we do not know (any more): it is to introduce itself.
     fn handle_daemon_stranger(&mut self, now: Time, from: SocketAddr, header: &Header, frames: &[u8]) {
         let Some(Ok((kind, body))) = Frames::new(frames).next() else { return };
+        self.traffic.frames_received.count(kind, body.len());
         match kind {
             frame::CHALLENGE => self.members.handle_challenge(now, from, &header.salt),
             frame::INTRODUCTION | frame::REFUSAL => match MembersFrame::read(kind, body) {

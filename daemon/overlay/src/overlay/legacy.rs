@@ -24,6 +24,7 @@ impl Overlay {
             self.stats.foreign += 1;
             return;
         }
+        let length = datagram.len();
         let Some((key, erlang, opened)) = self.datagrams.open_legacy(datagram) else {
             self.stats.forged += 1;
             return;
@@ -32,6 +33,7 @@ impl Overlay {
             self.stats.malformed += 1;
             return;
         };
+        self.traffic.digests_received.count(envelope.payload_type, length);
         let peer = Peer { address: from, key, erlang };
         let publication = self.legacy.handle(now, &mut self.clients, peer, &envelope);
         self.follow_legacy(now, None);
@@ -109,6 +111,9 @@ impl Overlay {
             self.rng.fill_bytes(&mut iv);
             out.clear();
             if self.datagrams.seal_legacy(peer.key, iv, &self.envelope, out) {
+                if let Ok(envelope) = Envelope::read(&self.envelope) {
+                    self.traffic.digests_sent.count(envelope.payload_type, out.len());
+                }
                 return Some(peer.address);
             }
         }

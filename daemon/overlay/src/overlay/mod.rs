@@ -1,6 +1,7 @@
 //! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
 
 mod daemons;
+mod figures;
 mod group;
 mod legacy;
 mod load;
@@ -30,7 +31,7 @@ use rand_chacha::ChaCha12Rng;
 use ring::digest;
 
 use crate::{
-    Config, Stats,
+    Config, Latencies, Stats, Traffic,
     clients::{ClientId, Legacy, Registry},
     datagram::Datagrams,
     delivery::{Bodies, Cause, Pressure, Routes},
@@ -99,6 +100,8 @@ pub struct Overlay {
     rhythm: Rhythm,
     events: VecDeque<Event>,
     stats: Stats,
+    traffic: Traffic,
+    latencies: Latencies,
     unix_seconds: i64,
     /// When we were last called.
     now: Time,
@@ -175,6 +178,8 @@ impl Overlay {
             rhythm: Rhythm::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
+            traffic: Traffic::default(),
+            latencies: Latencies::default(),
             unix_seconds,
             now,
             leaving: false,
@@ -229,7 +234,9 @@ impl Overlay {
         self.now = now;
         for id in self.endpoints.take_due(now) {
             if let Some(link) = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.as_deref_mut()) {
+                let before = link.stats().expiries;
                 link.handle_timeout(now);
+                self.stats.timeouts += link.stats().expiries - before;
             }
             self.endpoints.settle(now, id);
         }
@@ -268,20 +275,6 @@ impl Overlay {
             std::iter::once(own).chain(others.map(|(_, member)| self.daemon_view(self.now, member)));
         let daemons = daemons.map(|view| (view.name.as_bytes().into(), view));
         daemons.chain(self.clients.iter().map(|(_, client)| (client.name.clone(), Registry::view(client))))
-    }
-
-    /// What has happened so far.
-    pub fn stats(&self) -> Stats {
-        let legacy = self.legacy.stats();
-        Stats {
-            foreign: self.stats.foreign + legacy.foreign,
-            malformed: self.stats.malformed + legacy.malformed,
-            strangers: self.stats.strangers + legacy.unauthenticated,
-            refused: self.stats.refused + legacy.refused,
-            delivered: self.stats.delivered + legacy.delivered,
-            dropped: self.stats.dropped + legacy.dropped + legacy.expired + legacy.undeliverable,
-            ..self.stats
-        }
     }
 
     /// Adds a key that opens datagrams. `None`: the ring is full.

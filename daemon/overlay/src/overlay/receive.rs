@@ -102,6 +102,7 @@ impl Overlay {
                 self.stats.malformed += 1;
                 break;
             };
+            self.traffic.frames_received.count(kind, body.len());
             let sound = match (kind, link.as_deref_mut()) {
                 (frame::RUN, Some(link)) => read_run(body).map(|first| link.handle_run(first)).is_ok(),
                 (frame::ACKNOWLEDGEMENT, Some(link)) => self.handle_acknowledgement(now, id, link, body),
@@ -181,6 +182,11 @@ impl Overlay {
         let Ok(acked) = link.handle_acknowledgement(now, &acknowledgement) else { return false };
         let moved = acked.items > 0 || link.queued_frames() == 0;
         let session = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.session.as_deref_mut());
+        if let Some(round_trip) = acked.rtt {
+            let measured =
+                if session.is_some() { &mut self.latencies.clients } else { &mut self.latencies.daemons };
+            measured.record(round_trip);
+        }
         if let Some(session) = session.filter(|_| moved) {
             (session.progress, session.stalled) = (now, false);
             self.stats.delivered += acked.messages;

@@ -29,7 +29,11 @@ impl Overlay {
         header: &Header,
         frames: &[u8],
     ) {
-        match frame::Frames::new(frames).next() {
+        let first = frame::Frames::new(frames).next();
+        if let Some(Ok((kind, body))) = first {
+            self.traffic.frames_received.count(kind, body.len());
+        }
+        match first {
             Some(Ok((frame::CLIENT_HELLO, body))) => {
                 if !self.handle_hello(now, from, header, body) {
                     self.stats.malformed += 1;

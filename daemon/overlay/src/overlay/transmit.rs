@@ -60,6 +60,7 @@ impl Overlay {
                 out.clear();
                 continue;
             }
+            self.traffic.frames_sent.count_all(out.get(begin..).unwrap_or_default());
             if self.datagrams.finish(single.role, single.receiver, out, offset).is_ok() {
                 return Some(single.destination);
             }
@@ -93,11 +94,14 @@ impl Overlay {
             take_frames(pending, out, limit);
         }
         if let Some(link) = endpoint.link.as_deref_mut() {
+            let before = link.stats().resent;
             link.poll_transmit(now, out, limit);
+            self.stats.resent += link.stats().resent - before;
         }
         if out.len() == begin {
             return None;
         }
+        self.traffic.frames_sent.count_all(out.get(begin..).unwrap_or_default());
         self.datagrams.finish(role, receiver, out, offset).ok()?;
         Some(destination)
     }
