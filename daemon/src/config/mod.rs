@@ -11,6 +11,7 @@ mod preset;
 mod problem;
 mod reader;
 mod seed;
+mod statistics;
 mod template;
 
 use std::{
@@ -27,6 +28,7 @@ pub use overlay::{Bind, OverlaySettings};
 pub use preset::Preset;
 pub use problem::{ConfigError, Problem};
 pub use seed::Seed;
+pub use statistics::{InfluxSettings, Password, StatisticsSettings};
 pub use template::template;
 
 use problem::Report;
@@ -44,6 +46,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How to log.
     pub log: LogSettings,
+    /// Where statistics go.
+    pub statistics: StatisticsSettings,
     /// The overlays, by name. May be empty.
     pub overlays: Vec<OverlaySettings>,
     /// What a person should know although nothing is wrong.
@@ -94,6 +98,7 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
     let mut top = Table::new(report, document, "", 0..0);
     let data_dir = top.optional("data_dir", text(4_096)).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
     let log = log::read(&mut top);
+    let statistics = statistics::read(&mut top);
     let mut overlays = Vec::new();
     match top.raw("overlays").map(|value| (value, value.get_ref().as_table())) {
         None => top.note("overlays", "no overlay: write a table [overlays.NAME] for each"),
@@ -129,7 +134,7 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
         }
     }
     let overlays = overlays.into_iter().map(|(_, overlay)| overlay).collect();
-    Some(Settings { data_dir: data_dir.into(), log, overlays, notes: Vec::new() })
+    Some(Settings { data_dir: data_dir.into(), log, statistics, overlays, notes: Vec::new() })
 }
 
 /// An overlay's name names a folder too.

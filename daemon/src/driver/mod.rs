@@ -15,7 +15,7 @@ mod train;
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{ConfigError, Event, Overlay, Stats, View};
+use gossiperl_overlay::{ConfigError, Event, Overlay, Snapshot, View};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
@@ -64,19 +64,34 @@ impl fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// Counters since the start.
+/// What was counted since the start, and what is there now. Some 3 kB of plain numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// The overlay's.
-    pub overlay: Stats,
+    pub overlay: Snapshot,
     /// The sockets'.
     pub sockets: Counts,
+    /// How long the overlay has been running.
+    pub running: Duration,
+}
+
+impl Statistics {
+    /// Every counter, in an order that stays the same while the program runs. Not what is there now, nor `running`.
+    pub fn values(&self) -> impl Iterator<Item = u64> {
+        self.overlay.values().chain([self.sockets.unsent, self.sockets.receive_errors])
+    }
+
+    /// The same, to be written.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+        let Counts { unsent, receive_errors } = &mut self.sockets;
+        self.overlay.values_mut().chain([unsent, receive_errors])
+    }
 }
 
 /// What a handle asks of the task.
 enum Command {
     Members(oneshot::Sender<Vec<View>>),
-    Statistics(oneshot::Sender<Statistics>),
+    Statistics(oneshot::Sender<Box<Statistics>>),
     Leave(Duration),
 }
 
@@ -101,8 +116,8 @@ impl Handle {
         self.ask(Command::Members).await
     }
 
-    /// The counters as they are now.
-    pub async fn statistics(&self) -> Result<Statistics, Ended> {
+    /// The counters as they are now. Asking costs the overlay a look at each member and client.
+    pub async fn statistics(&self) -> Result<Box<Statistics>, Ended> {
         self.ask(Command::Statistics).await
     }
 
@@ -114,6 +129,11 @@ impl Handle {
     /// Leaves the overlay in order: the others and the clients are told. The task ends when that is done, or after `within`.
     pub async fn leave(&self, within: Duration) -> Result<(), Ended> {
         self.commands.send(Command::Leave(within)).await.map_err(|_| Ended)
+    }
+
+    /// Whether both are of one run of an overlay.
+    pub(crate) fn is_same(&self, other: &Handle) -> bool {
+        self.commands.same_channel(&other.commands)
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Ended> {
@@ -210,6 +230,7 @@ pub fn start(
         joining: Joining::new(settings, lookup, own, store.addresses()),
         keeping: Keeping::new(store),
         report: Report::new(name),
+        counted_before: None,
         commands: asked,
         events,
         leave_by: None,

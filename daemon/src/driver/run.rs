@@ -7,7 +7,7 @@
 use std::{net::SocketAddr, pin::Pin, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{Config, Event, Overlay, State, Time, Transmit};
+use gossiperl_overlay::{Config, Event, Overlay, Snapshot, State, Time, Transmit};
 use tokio::{
     sync::{broadcast, mpsc},
     time::{Instant, Sleep, sleep_until},
@@ -42,6 +42,8 @@ pub(super) struct Driver {
     pub(super) joining: Joining,
     pub(super) keeping: Keeping,
     pub(super) report: Report,
+    /// What runs before the present one have counted, where there were any.
+    pub(super) counted_before: Option<Box<Snapshot>>,
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) events: broadcast::Sender<Event>,
     /// Whether nothing waited to be sent at the end of the last turn.
@@ -231,12 +233,30 @@ impl Driver {
                 let _ = answer.send(self.overlay.members());
             }
             Some(Command::Statistics(answer)) => {
-                let statistics = Statistics { overlay: self.overlay.stats(), sockets: self.sockets.counts };
-                let _ = answer.send(statistics);
+                let _ = answer.send(Box::new(self.statistics()));
             }
             Some(Command::Leave(within)) => self.leave(Instant::now() + within),
             None => self.leave(Instant::now()),
         }
+    }
+
+    fn statistics(&self) -> Statistics {
+        Statistics {
+            overlay: self.counted(),
+            sockets: self.sockets.counts,
+            running: self.clock.now().since(Time::ZERO),
+        }
+    }
+
+    /// What this run and those before it have counted together.
+    fn counted(&self) -> Snapshot {
+        let mut counted = self.overlay.snapshot();
+        if let Some(before) = self.counted_before.as_deref() {
+            for (value, before) in counted.values_mut().zip(before.values()) {
+                *value = value.saturating_add(before);
+            }
+        }
+        counted
     }
 
     fn leave(&mut self, by: Instant) {
@@ -269,6 +289,7 @@ impl Driver {
         let made = Overlay::new(self.config.clone(), salt, now, self.clock.unix_seconds());
         let Ok(overlay) = made else { return };
         let mut doors = self.overlay.known_addresses();
+        self.counted_before = Some(Box::new(self.counted()));
         self.overlay = overlay;
         doors.extend(self.joining.begin());
         self.join(&doors);

@@ -5,35 +5,45 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    task::{JoinError, JoinSet},
+    task::{JoinError, JoinHandle, JoinSet},
 };
 
 use crate::{
     config::Settings,
     driver::{self, Handle},
     lookup::Lookup,
+    statistics::{Collector, Counts, Writer},
 };
 
 use super::{Manager, watchdog};
 
 /// Longest time for leaving all overlays in order.
 const LEAVING: Duration = Duration::from_secs(3);
+/// Longest time for writing the last statistics, before that.
+const WRITING: Duration = Duration::from_secs(2);
 
 /// Overlays that run.
 pub struct Service {
     handles: Vec<Handle>,
     tasks: JoinSet<Result<(), JoinError>>,
+    collector: Collector,
+    writer: Option<Writer>,
+    sampling: Option<JoinHandle<()>>,
 }
 
 impl Service {
     /// Starts every overlay, or none: where one cannot start, those before it are left again. Needs a tokio runtime.
     pub async fn start(settings: &Settings) -> anyhow::Result<Service> {
-        let mut service = Service { handles: Vec::new(), tasks: JoinSet::new() };
+        let counts = settings.statistics.influxdb.as_ref().map(|_| Counts::new());
+        let collector = Collector::new(counts.clone());
+        let mut service =
+            Service { handles: Vec::new(), tasks: JoinSet::new(), collector, writer: None, sampling: None };
         for overlay in &settings.overlays {
             let started = driver::start(overlay, &settings.data_dir, Lookup::default())
                 .with_context(|| format!("overlay {:?} cannot start", overlay.name));
             match started {
                 Ok((handle, task)) => {
+                    service.collector.watch(handle.clone());
                     service.handles.push(handle);
                     service.tasks.spawn(task);
                 }
@@ -43,7 +53,22 @@ impl Service {
                 }
             }
         }
+        if let (Some(influxdb), Some(counts)) = (&settings.statistics.influxdb, counts) {
+            match Writer::start(influxdb, service.collector.clone(), counts) {
+                Ok(writer) => service.writer = Some(writer),
+                Err(error) => {
+                    service.leave().await;
+                    return Err(error);
+                }
+            }
+        }
+        service.sampling = Some(tokio::spawn(service.collector.clone().run()));
         Ok(service)
+    }
+
+    /// The statistics of the overlays.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
 
     /// The overlays.
@@ -62,6 +87,12 @@ impl Service {
 
     /// Leaves all overlays in order, at the same time, in bounded time.
     pub async fn leave(mut self) {
+        if let Some(writer) = self.writer.take() {
+            writer.finish(WRITING).await;
+        }
+        if let Some(sampling) = self.sampling.take() {
+            sampling.abort();
+        }
         for handle in &self.handles {
             // One that ended is left already.
             let _ = handle.leave(LEAVING).await;

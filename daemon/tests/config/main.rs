@@ -5,6 +5,7 @@
 mod files;
 mod log;
 mod multicast;
+mod statistics;
 
 use std::{net::IpAddr, path::Path, time::Duration};
 
@@ -155,7 +156,8 @@ fn the_printed_configuration_names_every_property() {
     let uncommented: Vec<&str> = printed
         .lines()
         .map(|line| {
-            line.strip_prefix("# ").filter(|rest| rest.split(' ').nth(1) == Some("=")).unwrap_or(line)
+            let written = |rest: &&str| rest.starts_with('[') || rest.split(' ').nth(1) == Some("=");
+            line.strip_prefix("# ").filter(written).unwrap_or(line)
         })
         .collect();
     accepted(&uncommented.join("\n"));

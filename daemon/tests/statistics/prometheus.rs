@@ -1,0 +1,169 @@
+//! Debian's Prometheus reads the metrics.
+
+use std::{
+    fs,
+    io::Write,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use gossiperl_daemon::{
+    http,
+    statistics::{Collector, metrics::CONTENT_TYPE},
+};
+use reqwest::Url;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::{
+    dashboard,
+    legacy::Legacy,
+    support::{Host, TYPE, free_port, receive, soon, subscribe},
+};
+
+/// A server that scrapes one address each 200 ms; ended when dropped.
+struct Prometheus {
+    child: Child,
+    port: u16,
+    folder: TempDir,
+}
+
+impl Prometheus {
+    async fn start(target: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = folder.path().join("prometheus.yml");
+        let text = format!(
+            "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
+             scrape_configs:\n  - job_name: gossiperl\n    static_configs: [{{ targets: ['{target}'] }}]\n"
+        );
+        fs::write(&config, text).expect("written");
+        let port = free_port();
+        let log = fs::File::create(folder.path().join("log")).expect("made");
+        let child = Command::new("prometheus")
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("prometheus of Debian's package");
+        Prometheus { child, port, folder }
+    }
+
+    /// What the query finds now; `None` before it serves.
+    async fn find(&self, query: &str) -> Option<Vec<Value>> {
+        let mut url =
+            Url::parse(&format!("http://127.0.0.1:{}/api/v1/query", self.port)).expect("an address");
+        url.query_pairs_mut().append_pair("query", query);
+        let client = http::client(&url, None, Duration::from_secs(30)).expect("a client");
+        let text = client.get(url).send().await.ok()?.text().await.ok()?;
+        let answer: Value = serde_json::from_str(&text).ok()?;
+        assert_eq!(answer["status"], "success", "{query}: {text}");
+        answer["data"]["result"].as_array().cloned()
+    }
+
+    /// Waits until the query finds something; its only value.
+    async fn value(&self, query: &str, is_it: impl Fn(f64) -> bool) -> f64 {
+        soon(query, async {
+            loop {
+                let found = self.find(query).await.unwrap_or_default();
+                let value = found.first().and_then(|series| series["value"][1].as_str()?.parse().ok());
+                if let Some(value) = value.filter(|value| is_it(*value)) {
+                    assert_eq!(found.len(), 1, "{query} finds {found:?}");
+                    return value;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Prometheus {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves the metrics, and nothing else.
+async fn serve(collector: Collector) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = [0; 4_096];
+            let _ = connection.read(&mut request).await;
+            let text = collector.metrics().await;
+            let length = text.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            let _ = connection.write_all((head + &text).as_bytes()).await;
+        }
+    });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_tool_finds_no_fault_with_the_text() {
+    let host = Host::start("[statistics.influxdb]\nurl = \"http://127.0.0.1:1\"\ndatabase = \"x\"").await;
+    let text = host.metrics().await.0;
+    let mut tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("promtool of Debian's package prometheus");
+    tool.stdin.take().expect("piped").write_all(text.as_bytes()).expect("read");
+    let output = tool.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.trim().is_empty(), "{said}");
+    host.service.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_scrapes_what_clients_counted_and_every_query_of_the_dashboard_finds_something() {
+    const MESSAGES: usize = 1_000;
+    let host = Host::start("").await;
+    let prometheus = Prometheus::start(&serve(host.service.collector().clone()).await).await;
+    prometheus.value("up", |up| up == 1.0).await;
+    let (publisher, subscriber) = (host.client("publisher").await, host.client("subscriber").await);
+    let mut reader = subscribe(&subscriber).await;
+    host.publish(&publisher, MESSAGES).await;
+    receive(&mut reader, MESSAGES).await;
+    let mut old = Legacy::new(&host, "old");
+    old.digest();
+    old.hear(|heard| heard.contains_key("digestAck"));
+    old.publish(TYPE, b"one more", "id");
+    receive(&mut reader, 1).await;
+    let all = (MESSAGES + 1) as f64;
+    prometheus.value("gossiperl_messages_published_total{overlay=\"main\"}", |count| count == all).await;
+    prometheus.value("gossiperl_messages_delivered_total", |count| count == all).await;
+    prometheus.value("gossiperl_members{kind=\"client\",state=\"reachable\"}", |count| count == 3.0).await;
+    prometheus.value("gossiperl_digests_total{direction=\"in\",type=\"digest\"}", |count| count == 1.0).await;
+    let bytes = prometheus.value("process_resident_memory_bytes", |_| true).await;
+    assert!(bytes > 1e6, "{bytes}");
+    for query in dashboard::queries("prometheus.json") {
+        let mut found = prometheus.find(&query).await.expect("it serves");
+        if found.is_empty() {
+            // What has happened once only has no rate before it is seen a second time.
+            soon(&query, async {
+                while found.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    found = prometheus.find(&query).await.expect("it serves");
+                }
+            })
+            .await;
+        }
+    }
+    host.service.leave().await;
+}
