@@ -121,6 +121,11 @@ impl Datagrams {
         true
     }
 
+    /// The key that seals.
+    pub(crate) fn sealing_key(&self) -> KeyId {
+        self.ring.sealing().id()
+    }
+
     /// Adds a key that opens. Refused when the ring is full.
     pub(crate) fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
         let key = OverlayKey::new(symmetric_key);

@@ -14,11 +14,12 @@ mod rhythm;
 pub mod state;
 mod stats;
 
+pub use clients::NotSent;
 pub use config::{Config, Detector, Limits};
 pub use event::{Change, Event, State, View};
 pub use gossiperl_link::Time;
 pub use identity::{Identities, Identity};
-pub use overlay::{ConfigError, Load, Overlay, Transmit};
+pub use overlay::{ConfigError, Load, Overlay, SubscriptionView, Transmit};
 pub use stats::{
     Counter, Digests, Frames, Gauges, Histogram, Latencies, Queues, Snapshot, Standings, Stats, Tally,
     Traffic,

@@ -99,6 +99,15 @@ impl Registry {
         }
     }
 
+    /// Other bounds, times and fixed secrets from now on. Who is registered stays.
+    pub(crate) fn reconfigure(&mut self, config: &Config) {
+        self.fixed.clone_from(&config.client_secrets);
+        self.limit = config.limits.clients;
+        self.quarantine_after = config.quarantine_after;
+        self.max_quarantined = config.max_quarantined;
+        self.drop_after = config.drop_unreachable_after;
+    }
+
     /// The wall clock, for heartbeats.
     pub(crate) fn set_unix_time(&mut self, unix_seconds: i64) {
         self.unix_seconds = unix_seconds;

@@ -27,6 +27,11 @@ impl Subscriptions {
         Subscriptions { of: BTreeMap::new(), watchers: Default::default(), limit }
     }
 
+    /// Another bound for what is added from now on.
+    pub(crate) fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Adds all of these, or, with a code of [`gossiperl_idl::code`] and the index of what it is about, none of them.
     /// The answer holds what is new and not reserved, each type once.
     pub(crate) fn subscribe(

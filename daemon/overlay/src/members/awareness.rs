@@ -18,6 +18,12 @@ impl Awareness {
         Awareness { score: 0, max: max.max(1) }
     }
 
+    /// Another bound.
+    pub(super) fn set_max(&mut self, max: u32) {
+        self.max = max.max(1);
+        self.score = self.score.min(self.max - 1);
+    }
+
     pub(super) fn score(&self) -> u32 {
         self.score
     }

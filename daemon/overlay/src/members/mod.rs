@@ -75,7 +75,7 @@ pub use self::{
     frame::MembersFrame,
     table::{Member, MemberId},
 };
-use crate::{Detector, Identities, Identity, rhythm::Rhythm};
+use crate::{Config, Detector, Identities, Identity, rhythm::Rhythm};
 
 /// Frames waiting to be taken; beyond it the oldest is dropped and counted. A frame lost is a datagram lost.
 const MAX_OUTGOING: usize = 16_384;
@@ -96,6 +96,18 @@ pub struct Settings {
     pub max_quarantined: Duration,
     /// A failed member is reported dropped and out after so long. Zero: never.
     pub drop_unreachable_after: Duration,
+}
+
+impl Settings {
+    /// What concerns membership of these.
+    pub fn of(config: &Config) -> Self {
+        Settings {
+            detector: config.detector,
+            members: config.limits.members,
+            max_quarantined: config.max_quarantined,
+            drop_unreachable_after: config.drop_unreachable_after,
+        }
+    }
 }
 
 /// Who we are.
@@ -227,6 +239,12 @@ impl Members {
     /// Shares the identities of members with other overlays of this process from now on.
     pub fn share_identities(&mut self, identities: Identities) {
         self.identities = Some(identities);
+    }
+
+    /// Other constants and bounds from now on. A timer that runs ends when it would have.
+    pub fn reconfigure(&mut self, settings: Settings) {
+        self.awareness.set_max(settings.detector.awareness_max);
+        self.settings = settings;
     }
 
     /// Makes room for so many more members at once.

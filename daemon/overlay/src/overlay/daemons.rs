@@ -239,7 +239,7 @@ impl Overlay {
             if change.owner == self.datagrams.salt() {
                 continue;
             }
-            let Some(event_type) = subscription_type(&change.key) else { continue };
+            let Some((event_type, _)) = subscription_of(&change.key) else { continue };
             let here = (change.owner, Box::from(&*change.key));
             match change.value {
                 Some(_) => {
@@ -389,9 +389,9 @@ pub(super) fn subscription_key(event_type: &[u8], client: &[u8]) -> Vec<u8> {
     key
 }
 
-/// The type in such a key; `None` for keys of another kind.
-fn subscription_type(key: &[u8]) -> Option<&[u8]> {
+/// The type and the client in such a key; `None` for keys of another kind.
+pub(super) fn subscription_of(key: &[u8]) -> Option<(&[u8], &[u8])> {
     let (kind, rest) = key.split_first()?;
     let (len, rest) = rest.split_first()?;
-    (*kind == SUBSCRIPTION).then(|| rest.get(..usize::from(*len))).flatten()
+    (*kind == SUBSCRIPTION).then(|| rest.split_at_checked(usize::from(*len))).flatten()
 }

@@ -6,11 +6,14 @@ mod group;
 mod legacy;
 mod load;
 mod members_of;
+mod operator;
 mod publish;
 mod receive;
+mod reconfigure;
 mod requests;
 mod runs;
 mod sessions;
+mod subscribed;
 mod succession;
 mod transmit;
 mod watch;
@@ -44,6 +47,7 @@ use crate::{
 
 use group::Askers;
 pub use load::Load;
+pub use subscribed::SubscriptionView;
 pub use transmit::Transmit;
 
 /// How often stalled subscribers are looked for while somebody is held back.
@@ -134,12 +138,7 @@ impl Overlay {
         let datagrams = Datagrams::new(&config, salt).ok_or(ConfigError::Keys)?;
         let mut clients = Registry::new(&config);
         clients.set_unix_time(unix_seconds);
-        let settings = Settings {
-            detector: config.detector,
-            members: config.limits.members,
-            max_quarantined: config.max_quarantined,
-            drop_unreachable_after: config.drop_unreachable_after,
-        };
+        let settings = Settings::of(&config);
         let me = Me {
             name: config.member_name.clone(),
             generation: salt,

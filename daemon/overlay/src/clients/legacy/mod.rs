@@ -26,7 +26,7 @@ use std::{
     net::SocketAddr,
 };
 
-use gossiperl_idl::{message::Message, sealed::KeyId};
+use gossiperl_idl::{envelope, legacy::MAX_ENVELOPE, message::Message, sealed::KeyId};
 use gossiperl_link::Time;
 
 use self::{
@@ -93,6 +93,31 @@ pub(crate) enum Effect {
     Shrank { client: ClientId },
     /// A message of so many bytes of payload does not fit into a datagram of protocol 1; the subscriber was told.
     Undeliverable { client: ClientId, bytes: usize },
+}
+
+/// Why a message of the operator's was not taken. Nothing has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotSent {
+    /// The overlay serves no clients of protocol 1.
+    #[error("this overlay does not speak protocol 1 (legacy_clients = false)")]
+    Switched,
+    /// Protocol 1 does not leave the host.
+    #[error(
+        "protocol 1 is spoken with addresses of this host alone, 127.0.0.0/8 or ::1, at a port other than 0"
+    )]
+    Elsewhere,
+    /// The type is none that may be published.
+    #[error("the type must have 1 to 255 bytes and be none of the protocol's own")]
+    Type,
+    /// It is larger than a message may be.
+    #[error("the message is too large: 60000 bytes are allowed, less where it goes to one address")]
+    TooLarge,
+    /// A queue it belongs to is full.
+    #[error("subscribers have not taken enough of what was published before; try again")]
+    Busy,
+    /// The overlay takes nothing new.
+    #[error("the overlay is being left")]
+    Leaving,
 }
 
 /// A request to subscribe that is sound as far as it is known here.
@@ -162,12 +187,7 @@ impl Legacy {
             subscribers: BTreeMap::new(),
             subscriptions: Subscriptions::new(config.limits.subscriptions_per_client),
             replies: Replies::new(&config.member_name, config.advertised, seed),
-            rules: Rules {
-                every: config.redelivery_retry_every,
-                max: config.redelivery_retry_max,
-                limit_cost: config.limits.queue_cost,
-                limit_len: config.limits.queue_frames,
-            },
+            rules: Rules::of(config),
             dirty: VecDeque::new(),
             timers: BTreeSet::new(),
             effects: VecDeque::new(),
@@ -177,6 +197,12 @@ impl Legacy {
             stats: LegacyStats::default(),
             scratch: Vec::new(),
         }
+    }
+
+    /// Other bounds and times from now on. What is out already is repeated when it would have been.
+    pub(crate) fn reconfigure(&mut self, config: &Config) {
+        self.rules = Rules::of(config);
+        self.subscriptions.set_limit(config.limits.subscriptions_per_client);
     }
 
     /// The wall clock's second has changed.
@@ -212,6 +238,14 @@ impl Legacy {
     #[cfg(test)]
     pub(crate) fn subscriptions(&self, client: ClientId) -> impl Iterator<Item = &[u8]> {
         self.subscriptions.of(client)
+    }
+
+    /// Sends a message of this type to somebody in particular, once and unacknowledged.
+    pub(crate) fn send_once(&mut self, to: Peer, event_type: &[u8], payload: &[u8]) -> Result<(), NotSent> {
+        if envelope::put_len(event_type.len(), payload.len(), uuid::LEN) > MAX_ENVELOPE {
+            return Err(NotSent::TooLarge);
+        }
+        self.replies.message(to, event_type, payload).then_some(()).ok_or(NotSent::Busy)
     }
 
     /// A member or client changed its standing: tells those who subscribed to that, unacknowledged.

@@ -10,6 +10,7 @@ use gossiperl_idl::message::Message;
 use gossiperl_link::Time;
 
 use super::uuid;
+use crate::Config;
 
 /// What a message costs beside its body, as in the links of protocol 2.
 const MESSAGE_COST: usize = 64;
@@ -41,11 +42,23 @@ pub(super) struct Rules {
     pub(super) limit_len: usize,
 }
 
+impl Rules {
+    /// Those of a configuration.
+    pub(super) fn of(config: &Config) -> Self {
+        Rules {
+            every: config.redelivery_retry_every,
+            max: config.redelivery_retry_max,
+            limit_cost: config.limits.queue_cost,
+            limit_len: config.limits.queue_frames,
+        }
+    }
+}
+
 /// Messages for one subscriber, the oldest first. Bodies are shared with all other queues that hold the same message.
 #[derive(Default)]
 pub(super) struct Queue {
     waiting: VecDeque<Bytes>,
-    /// In order of `due`, since all are repeated after the same time.
+    /// In order of `due`, since all are repeated after the same time; where that has just been made shorter, a few wait as long as before.
     in_flight: VecDeque<InFlight>,
     cost: usize,
     bytes_in_flight: usize,

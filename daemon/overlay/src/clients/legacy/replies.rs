@@ -160,18 +160,32 @@ impl Replies {
         self.name = name;
     }
 
+    /// A message to somebody in particular, once: nobody waits for its acknowledgement. False: too many replies wait.
+    pub(super) fn message(&mut self, to: Peer, event_type: &[u8], payload: &[u8]) -> bool {
+        self.put(to, event_type, payload)
+    }
+
     fn push(&mut self, to: Peer, reply: &AnyDigest<'_>) {
+        let mut inner = std::mem::take(&mut self.inner);
+        inner.clear();
+        reply.write(&mut inner);
+        if self.put(to, reply.payload_type().as_bytes(), &inner) {
+            let made = self.waiting.back().map_or(0, |reply| datagram_len(reply.envelope.len()));
+            debug_assert!(made < MAX_FOR_EVERY_CLIENT, "{made}");
+        }
+        self.inner = inner;
+    }
+
+    fn put(&mut self, to: Peer, payload_type: &[u8], payload: &[u8]) -> bool {
         if self.waiting.len() >= WAITING {
             self.withheld += 1;
-            return;
+            return false;
         }
-        self.inner.clear();
-        reply.write(&mut self.inner);
         let id = uuid::of(self.random.next_u64(), self.random.next_u64());
         let mut envelope = Vec::new();
-        envelope::put(reply.payload_type().as_bytes(), &self.inner, id.as_bytes(), &mut envelope);
-        debug_assert!(datagram_len(envelope.len()) < MAX_FOR_EVERY_CLIENT, "{}", envelope.len());
+        envelope::put(payload_type, payload, id.as_bytes(), &mut envelope);
         self.waiting.push_back(Reply { to, envelope });
+        true
     }
 }
 
