@@ -86,7 +86,7 @@ impl Store {
             None => {
                 let name = make();
                 let kept = self.replace(MEMBER_NAME, format!("{name}\n").as_bytes());
-                kept.map_err(|error| StoreError { path: self.folder.join(MEMBER_NAME), error })?;
+                kept.map_err(|error| self.error(MEMBER_NAME, error))?;
                 Ok(name)
             }
         }
@@ -127,8 +127,35 @@ impl Store {
         self.replace(MEMBERS, &text)
     }
 
+    /// Keeps these bytes in a file, in place of what it had; on an error that is still there. Blocks until the disk has it.
+    pub(crate) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.replace(name, bytes).map_err(|error| self.error(name, error))
+    }
+
+    /// Forgets a file; on an error it is still there. Blocks until the disk has forgotten.
+    pub(crate) fn forget(&self, name: &str) -> Result<(), StoreError> {
+        let forgotten = match fs::remove_file(self.folder.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            forgotten => forgotten,
+        };
+        forgotten.and_then(|()| File::open(&self.folder)?.sync_all()).map_err(|error| self.error(name, error))
+    }
+
+    /// Removes an overlay's folder as far as it can be.
+    pub(crate) fn remove(data_dir: &Path, overlay: &str) {
+        let folder = data_dir.join("overlays").join(overlay);
+        if let Err(error) = fs::remove_dir_all(&folder) {
+            tracing::warn!(folder = %folder.display(), %error, "the folder of a removed overlay cannot be removed");
+        }
+    }
+
+    /// This error, about this file.
+    pub(crate) fn error(&self, name: &str, error: io::Error) -> StoreError {
+        StoreError { path: self.folder.join(name), error }
+    }
+
     /// A file's bytes; `None`, told in the log, where there are none to be had.
-    fn read(&self, name: &str) -> Option<Vec<u8>> {
+    pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.folder.join(name);
         let read = File::open(&path).and_then(|file| {
             let mut bytes = Vec::new();

@@ -73,7 +73,7 @@ class Gossiperl:
         addresses = [self._network.address(seed) for seed in seeds]
         configuration.touch(mode=0o600)
         configuration.write_text(
-            f'data_dir = "{folder}/data"\n[log]\nformat = "json"\n[overlays.compare]\n'
+            f'data_dir = "{folder}/data"\nrest = false\n[log]\nformat = "json"\n[overlays.compare]\n'
             f'ip = "{self._network.address(number)}"\nport = {PORT}\nmember_name = "{name}"\n'
             f'symmetric_key = "{self._key}"\nsecret = "{self._key}"\n'
             f"racks = {{ default = {json.dumps(addresses)} }}\n"

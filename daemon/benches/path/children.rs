@@ -109,7 +109,7 @@ impl DaemonProcess {
         let folder = tempfile::tempdir()?;
         let config = folder.path().join("gossiperl.toml");
         let text = format!(
-            "data_dir = {:?}\n[overlays.bench]\nip = \"127.0.0.1\"\nport = {port}\nmember_name = \"daemon\"\n\
+            "data_dir = {:?}\nrest = false\n[overlays.bench]\nip = \"127.0.0.1\"\nport = {port}\nmember_name = \"daemon\"\n\
              symmetric_key = \"{KEY}\"\nsecret = \"{KEY}\"\nracks = {{ default = [] }}\n",
             folder.path().join("data")
         );

@@ -120,7 +120,7 @@ impl Members {
 
 fn start(number: usize, seed: SocketAddr, folder: &Path) -> anyhow::Result<Handle> {
     let text = format!(
-        "data_dir = {:?}\n[overlays.bench]\nip = \"127.0.0.1\"\nport = 1\nmember_name = \"member {number}\"\n\
+        "data_dir = {:?}\nrest = false\n[overlays.bench]\nip = \"127.0.0.1\"\nport = 1\nmember_name = \"member {number}\"\n\
          symmetric_key = \"{KEY}\"\nsecret = \"{KEY}\"\nracks = {{ default = [\"{seed}\"] }}\n",
         folder.join(number.to_string())
     );

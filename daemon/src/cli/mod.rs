@@ -16,7 +16,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::{config::Settings, exit, random, service};
+use crate::{exit, random, service};
 
 pub(crate) use check::run as check;
 pub use connection::{Connection, Resolved};
@@ -90,7 +90,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo => demo::run(),
         Command::Daemon { config } => {
             demo::stop_with_parent();
-            service::run_service(&Settings::load(&config)?)
+            service::run_service(&config)
         }
         Command::Man { folder } => man::run(&folder, Arguments::command()),
         Command::Completions { shell } => {

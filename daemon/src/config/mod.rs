@@ -3,6 +3,7 @@
 //! `gossiperl check`, `gossiperld --check` and the start of the daemon share this reading, so what the check accepts
 //! the daemon accepts. What can only be known on the host (does the address exist, is the port free) is found at start.
 
+mod change;
 mod file;
 mod log;
 mod multicast;
@@ -10,9 +11,12 @@ mod overlay;
 mod preset;
 mod problem;
 mod reader;
+mod rest;
 mod seed;
+mod shown;
 mod statistics;
 mod template;
+mod written;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -21,15 +25,18 @@ use std::{
 
 use toml::de::{DeTable, DeValue};
 
+pub use change::Change;
 pub use file::LoadError;
 pub use log::{LogFormat, LogSettings};
 pub use multicast::Multicast;
 pub use overlay::{Bind, OverlaySettings};
 pub use preset::Preset;
 pub use problem::{ConfigError, Problem};
+pub use rest::{Account, RestSettings, Ssl, User, UserPassword};
 pub use seed::Seed;
 pub use statistics::{InfluxSettings, Password, StatisticsSettings};
 pub use template::template;
+pub use written::{Written, WrongProperty};
 
 use problem::Report;
 use reader::{Table, needed, qualified, text};
@@ -46,6 +53,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// How to log.
     pub log: LogSettings,
+    /// The management interface; `None`: switched off.
+    pub rest: Option<RestSettings>,
     /// Where statistics go.
     pub statistics: StatisticsSettings,
     /// The overlays, by name. May be empty.
@@ -98,6 +107,7 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
     let mut top = Table::new(report, document, "", 0..0);
     let data_dir = top.optional("data_dir", text(4_096)).unwrap_or_else(|| DEFAULT_DATA_DIR.to_owned());
     let log = log::read(&mut top);
+    let rest = rest::read(&mut top);
     let statistics = statistics::read(&mut top);
     let mut overlays = Vec::new();
     match top.raw("overlays").map(|value| (value, value.get_ref().as_table())) {
@@ -134,7 +144,7 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
         }
     }
     let overlays = overlays.into_iter().map(|(_, overlay)| overlay).collect();
-    Some(Settings { data_dir: data_dir.into(), log, statistics, overlays, notes: Vec::new() })
+    Some(Settings { data_dir: data_dir.into(), log, rest, statistics, overlays, notes: Vec::new() })
 }
 
 /// An overlay's name names a folder too.
@@ -149,7 +159,7 @@ fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Whether both cannot be bound at once. Interfaces are not looked up here.
-fn bind_conflicts(one: &OverlaySettings, other: &OverlaySettings) -> bool {
+pub(crate) fn bind_conflicts(one: &OverlaySettings, other: &OverlaySettings) -> bool {
     let addresses = |overlay: &OverlaySettings| match overlay.bind {
         Bind::Ip(ip) => bound_addresses(SocketAddr::new(ip, overlay.port), overlay.multicast),
         Bind::Interface(_) => vec![overlay.client_address()],

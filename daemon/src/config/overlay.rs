@@ -35,6 +35,9 @@ const LONGEST_CLIENT_SECRET: usize = 255;
 /// Seeds of one rack.
 const MOST_SEEDS: usize = 256;
 
+/// How a problem begins that is a lack of seeds for the overlay's own rack.
+pub(super) const NO_SEEDS: &str = "no seeds for our rack";
+
 /// Which address an overlay binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bind {
@@ -251,7 +254,7 @@ fn read_racks(table: &mut Table<'_, '_>, rack_name: &str) -> Option<BTreeMap<Str
         if table.has("multicast") {
             return Some(BTreeMap::new());
         }
-        table.wrong("racks", format!("missing; {write}"));
+        table.wrong("racks", format!("missing: {NO_SEEDS} {rack_name:?}; {write}"));
         return None;
     }
     let value = table.raw("racks")?;
@@ -271,7 +274,7 @@ fn read_racks(table: &mut Table<'_, '_>, rack_name: &str) -> Option<BTreeMap<Str
             let near = reader::nearest(rack_name, &names);
             let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
             let named = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let text = format!("no seeds for our rack {rack_name:?}{near}; racks has {named}");
+            let text = format!("{NO_SEEDS} {rack_name:?}{near}; racks has {named}");
             table.wrong(if table.has("rack_name") { "rack_name" } else { "racks" }, text);
         }
         Some(_) if racks.values().all(Vec::is_empty) => {

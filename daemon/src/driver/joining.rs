@@ -76,6 +76,16 @@ impl Joining {
         self.doors(known.collect())
     }
 
+    /// Other seeds from now on. Those of them that need no look-up, to be tried at once; where none is new, nothing happens.
+    pub(super) fn set_seeds(&mut self, settings: &OverlaySettings) -> Vec<SocketAddr> {
+        let seeds: Vec<Seed> = settings.seeds().cloned().collect();
+        if seeds == self.seeds {
+            return Vec::new();
+        }
+        self.seeds = seeds;
+        self.begin()
+    }
+
     /// When [`Joining::handle_timeout`] wants to be called.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.next.filter(|_| self.asking.is_none())

@@ -5,6 +5,7 @@
 //! task waits for a name server or a disk: both are asked from tasks of their own, and answer when they answer.
 
 mod clock;
+mod command;
 mod group;
 mod joining;
 mod keeping;
@@ -15,7 +16,7 @@ mod train;
 use std::{fmt, net::SocketAddr, path::Path, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{ConfigError, Event, Overlay, Snapshot, View};
+use gossiperl_overlay::{ConfigError, Event, NotSent, Overlay, Snapshot, SubscriptionView, View};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
@@ -30,6 +31,7 @@ use crate::{
 };
 
 use clock::Clock;
+use command::{Command, Message};
 use group::GroupWatch;
 use joining::Joining;
 use keeping::Keeping;
@@ -88,13 +90,6 @@ impl Statistics {
     }
 }
 
-/// What a handle asks of the task.
-enum Command {
-    Members(oneshot::Sender<Vec<View>>),
-    Statistics(oneshot::Sender<Box<Statistics>>),
-    Leave(Duration),
-}
-
 impl Handle {
     /// The overlay's name in the configuration.
     pub fn overlay(&self) -> &str {
@@ -119,6 +114,29 @@ impl Handle {
     /// The counters as they are now. Asking costs the overlay a look at each member and client.
     pub async fn statistics(&self) -> Result<Box<Statistics>, Ended> {
         self.ask(Command::Statistics).await
+    }
+
+    /// All subscriptions known here: our clients' and those of other daemons' clients.
+    pub async fn subscriptions(&self) -> Result<Vec<SubscriptionView>, Ended> {
+        self.ask(Command::Subscriptions).await
+    }
+
+    /// Takes over what of these settings can change while the overlay runs, without disturbing its members and clients: see
+    /// [`OverlaySettings::change_from`]. The rest is ignored.
+    pub async fn reconfigure(&self, settings: OverlaySettings) -> Result<(), Ended> {
+        self.ask(|answer| Command::Reconfigure(Box::new(settings), answer)).await
+    }
+
+    /// Publishes a message of the operator's to every subscriber; or sends it to one address of this host in protocol 1, once, where nothing tells whether
+    /// it arrived.
+    pub async fn publish(
+        &self,
+        to: Option<SocketAddr>,
+        event_type: Vec<u8>,
+        payload: Vec<u8>,
+    ) -> Result<Result<(), NotSent>, Ended> {
+        let message = Box::new(Message { to, event_type, payload });
+        self.ask(|answer| Command::Publish(message, answer)).await
     }
 
     /// What happens from now on. A reader more than 1,024 events behind misses the oldest.
@@ -218,6 +236,8 @@ pub fn start(
     let handle = Handle { overlay: name.clone(), member_name, bound, commands, events: events.clone() };
     let driver = Driver {
         overlay,
+        member_name: handle.member_name.clone(),
+        advertised,
         config,
         sockets,
         buffers: Buffers::new(settings.read_packet_count),

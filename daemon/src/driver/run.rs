@@ -13,8 +13,12 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Clock, Command, GroupWatch, Joining, Keeping, Report, Statistics, Train};
+use super::{
+    Clock, GroupWatch, Joining, Keeping, Report, Statistics, Train,
+    command::{Command, Message},
+};
 use crate::{
+    config::OverlaySettings,
     random,
     socket::{At, Buffers, Sent, Sockets},
 };
@@ -27,7 +31,10 @@ const SENDS: usize = 256;
 /// Everything one overlay's task has.
 pub(super) struct Driver {
     pub(super) overlay: Overlay,
-    /// What the overlay was made of.
+    pub(super) member_name: String,
+    /// Where others reach us.
+    pub(super) advertised: SocketAddr,
+    /// What the overlay was made of, or reconfigured to.
     pub(super) config: Config,
     pub(super) sockets: Sockets,
     pub(super) buffers: Buffers,
@@ -232,6 +239,23 @@ impl Driver {
             Some(Command::Members(answer)) => {
                 let _ = answer.send(self.overlay.members());
             }
+            Some(Command::Subscriptions(answer)) => {
+                let _ = answer.send(self.overlay.subscriptions());
+            }
+            Some(Command::Reconfigure(settings, answer)) => {
+                self.reconfigure(&settings);
+                let _ = answer.send(());
+            }
+            Some(Command::Publish(message, answer)) => {
+                let Message { to, event_type, payload } = *message;
+                let now = self.clock.now();
+                let taken = match to {
+                    Some(to) => self.overlay.send_once(now, to, &event_type, &payload),
+                    None => self.overlay.publish_own(now, &event_type, &payload),
+                };
+                self.sent_all = false;
+                let _ = answer.send(taken);
+            }
             Some(Command::Statistics(answer)) => {
                 let _ = answer.send(Box::new(self.statistics()));
             }
@@ -257,6 +281,13 @@ impl Driver {
             }
         }
         counted
+    }
+
+    fn reconfigure(&mut self, settings: &OverlaySettings) {
+        self.config = settings.overlay_config(&self.member_name, self.advertised);
+        self.overlay.reconfigure(self.clock.now(), self.config.clone());
+        let doors = self.joining.set_seeds(settings);
+        self.join(&doors);
     }
 
     fn leave(&mut self, by: Instant) {

@@ -1,10 +1,14 @@
 //! `gossiperld`, the service: reads its configuration, serves every overlay in it, leaves them in order when told to stop.
 
 mod manager;
+mod running;
 mod serve;
 mod watchdog;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::Context;
 use clap::{CommandFactory, Parser};
@@ -18,7 +22,8 @@ use crate::{
 };
 
 pub use manager::Manager;
-pub use serve::{Service, serve};
+pub use running::Service;
+pub use serve::serve;
 
 /// Gossip as a service for the host: serves every overlay of its configuration until SIGTERM or SIGINT.
 ///
@@ -54,11 +59,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.check {
         return cli::check(&arguments.config);
     }
-    run_service(&Settings::load(&arguments.config)?)
+    run_service(&arguments.config)
 }
 
 /// Serves until told to stop: the whole life of a `gossiperld` process after its command line.
-pub(crate) fn run_service(settings: &Settings) -> anyhow::Result<()> {
+pub(crate) fn run_service(config: &Path) -> anyhow::Result<()> {
+    let settings = &Settings::load(config)?;
     let log = Log::start(&settings.log);
     for note in &settings.notes {
         tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
@@ -72,7 +78,7 @@ pub(crate) fn run_service(settings: &Settings) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start threads")?;
-    let served = runtime.block_on(serve(settings));
+    let served = runtime.block_on(serve(settings, Some(config)));
     if log.lost() > 0 {
         tracing::warn!(lines = log.lost(), "lines were left out of this log: nobody read those before them");
     }

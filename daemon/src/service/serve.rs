@@ -1,122 +1,27 @@
-//! Serves every overlay of a configuration until told to stop.
+//! Serves every overlay of a configuration, and the management interface, until told to stop.
 
-use std::time::Duration;
+use std::path::Path;
 
 use anyhow::Context;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    task::{JoinError, JoinHandle, JoinSet},
-};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::{Manager, Service, watchdog};
 use crate::{
     config::Settings,
-    driver::{self, Handle},
-    lookup::Lookup,
-    statistics::{Collector, Counts, Writer},
+    manage::{Host, Reloaded},
 };
-
-use super::{Manager, watchdog};
-
-/// Longest time for leaving all overlays in order.
-const LEAVING: Duration = Duration::from_secs(3);
-/// Longest time for writing the last statistics, before that.
-const WRITING: Duration = Duration::from_secs(2);
-
-/// Overlays that run.
-pub struct Service {
-    handles: Vec<Handle>,
-    tasks: JoinSet<Result<(), JoinError>>,
-    collector: Collector,
-    writer: Option<Writer>,
-    sampling: Option<JoinHandle<()>>,
-}
-
-impl Service {
-    /// Starts every overlay, or none: where one cannot start, those before it are left again. Needs a tokio runtime.
-    pub async fn start(settings: &Settings) -> anyhow::Result<Service> {
-        let counts = settings.statistics.influxdb.as_ref().map(|_| Counts::new());
-        let collector = Collector::new(counts.clone());
-        let mut service =
-            Service { handles: Vec::new(), tasks: JoinSet::new(), collector, writer: None, sampling: None };
-        for overlay in &settings.overlays {
-            let started = driver::start(overlay, &settings.data_dir, Lookup::default())
-                .with_context(|| format!("overlay {:?} cannot start", overlay.name));
-            match started {
-                Ok((handle, task)) => {
-                    service.collector.watch(handle.clone());
-                    service.handles.push(handle);
-                    service.tasks.spawn(task);
-                }
-                Err(error) => {
-                    service.leave().await;
-                    return Err(error);
-                }
-            }
-        }
-        if let (Some(influxdb), Some(counts)) = (&settings.statistics.influxdb, counts) {
-            match Writer::start(influxdb, service.collector.clone(), counts) {
-                Ok(writer) => service.writer = Some(writer),
-                Err(error) => {
-                    service.leave().await;
-                    return Err(error);
-                }
-            }
-        }
-        service.sampling = Some(tokio::spawn(service.collector.clone().run()));
-        Ok(service)
-    }
-
-    /// The statistics of the overlays.
-    pub fn collector(&self) -> &Collector {
-        &self.collector
-    }
-
-    /// The overlays.
-    pub fn handles(&self) -> &[Handle] {
-        &self.handles
-    }
-
-    /// What it does, in one line for the service manager's status.
-    pub fn status(&self) -> String {
-        match self.handles.as_slice() {
-            [] => "serving no overlay: the configuration has none".to_owned(),
-            [only] => format!("serving overlay {}", only.overlay()),
-            several => format!("serving {} overlays", several.len()),
-        }
-    }
-
-    /// Leaves all overlays in order, at the same time, in bounded time.
-    pub async fn leave(mut self) {
-        if let Some(writer) = self.writer.take() {
-            writer.finish(WRITING).await;
-        }
-        if let Some(sampling) = self.sampling.take() {
-            sampling.abort();
-        }
-        for handle in &self.handles {
-            // One that ended is left already.
-            let _ = handle.leave(LEAVING).await;
-        }
-        while self.tasks.join_next().await.is_some() {}
-    }
-
-    /// Waits for an overlay's task to fail, which only a defect brings about; for ever without overlays.
-    async fn failure(&mut self) -> anyhow::Error {
-        loop {
-            match self.tasks.join_next().await {
-                Some(Ok(Ok(()))) => {}
-                Some(Ok(Err(error)) | Err(error)) => return anyhow::Error::new(error),
-                None => std::future::pending().await,
-            }
-        }
-    }
-}
 
 /// Signals of the system, listened to from here on.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    Stop(&'static str),
+    Reload,
 }
 
 impl Signals {
@@ -129,41 +34,69 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal to stop.
-    async fn stop(&mut self) -> &'static str {
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::Stop("SIGTERM"),
+            _ = self.interrupt.recv() => Asked::Stop("SIGINT"),
+            _ = self.hangup.recv() => Asked::Reload,
+        }
+    }
+
+    /// Waits for a signal to stop; meanwhile the configuration is read again whenever one asks for that.
+    async fn stop(&mut self, host: &Host, manager: &Manager) -> &'static str {
         loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP: reloading is not supported yet; restart gossiperld to apply a new configuration");
+            match self.next().await {
+                Asked::Stop(signal) => return signal,
+                Asked::Reload => {
+                    manager.reloading().await;
+                    reload(host).await;
+                    manager.ready(&status(host)).await;
                 }
             }
         }
     }
 }
 
-/// Serves until a signal to stop, then leaves all overlays; a second signal ends at once. The service manager is told.
-pub async fn serve(settings: &Settings) -> anyhow::Result<()> {
+/// What the host does, in one line for the service manager's status.
+fn status(host: &Host) -> String {
+    match host.names().as_slice() {
+        [] => "serving no overlay: there is none".to_owned(),
+        [only] => format!("serving overlay {only}"),
+        several => format!("serving {} overlays", several.len()),
+    }
+}
+
+async fn reload(host: &Host) {
+    match host.reload().await {
+        Ok(Reloaded::Done) => tracing::info!("configuration read again"),
+        Ok(Reloaded::NoFile) => tracing::warn!("there is no configuration file to read again"),
+        Err(error) => tracing::error!(%error, "SIGHUP: the configuration was not taken over as it should be"),
+    }
+}
+
+/// Serves until a signal to stop, then ends everything in order; a second signal ends at once. The service manager is told. `config` is the file that a
+/// reload reads.
+pub async fn serve(settings: &Settings, config: Option<&Path>) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("cannot listen to signals")?;
     let manager = Manager::from_environment();
-    let mut service = Service::start(settings).await?;
-    tracing::info!(overlays = settings.overlays.len(), "started");
-    manager.ready(&service.status()).await;
-    let handles = service.handles.clone();
+    let mut service = Service::start(settings, config).await?;
+    let host = service.host().clone();
+    tracing::info!(overlays = host.names().len(), "started");
+    manager.ready(&status(&host)).await;
+    let overlays = || host.all().iter().map(|running| running.handle().clone()).collect();
     let signal = tokio::select! {
-        signal = signals.stop() => signal,
-        never = watchdog::watch(&manager, || handles.clone()) => match never {},
+        signal = signals.stop(&host, &manager) => signal,
+        never = watchdog::watch(&manager, overlays) => match never {},
         error = service.failure() => {
             service.leave().await;
-            return Err(error.context("an overlay failed; this is a defect of gossiperld, please report it"));
+            return Err(error);
         }
     };
     tracing::info!(signal, "leaving");
     manager.stopping().await;
     tokio::select! {
         () = service.leave() => tracing::info!("stopped"),
-        signal = signals.stop() => tracing::warn!(signal, "stopped without leaving all overlays"),
+        Asked::Stop(signal) = signals.next() => tracing::warn!(signal, "stopped without leaving all overlays"),
     }
     Ok(())
 }

@@ -48,18 +48,22 @@ mod tests {
     use tokio::runtime::{Builder, Runtime};
 
     use super::*;
-    use crate::{config::Settings, service::Service};
+    use crate::{config::Settings, manage::Host, statistics::Collector};
 
     /// What the manager waits for in these tests.
     const WITHIN: Duration = Duration::from_millis(100);
 
-    /// A service of one overlay, with a runtime of its own.
-    fn service(runtime: &Runtime, folder: &Path) -> Service {
+    /// A host with one overlay, on a runtime of its own.
+    fn host(runtime: &Runtime, folder: &Path) -> Host {
         let text = "[overlays.main]\nip = \"127.0.0.1\"\nport = 6666\nracks = { default = [] }\nsymmetric_key = \"a key\"";
         let mut settings = Settings::parse(text, Path::new("test")).unwrap_or_else(|error| panic!("{error}"));
         settings.data_dir = folder.to_owned();
         settings.overlays[0].port = 0;
-        runtime.block_on(Service::start(&settings)).expect("started")
+        runtime.block_on(Host::start(&settings, None, Collector::new(None))).expect("started").0
+    }
+
+    fn handles(host: &Host) -> Vec<Handle> {
+        host.all().iter().map(|running| running.handle().clone()).collect()
     }
 
     /// Whose tasks run by themselves.
@@ -94,35 +98,35 @@ mod tests {
     #[test]
     fn the_manager_hears_of_overlays_that_answer() {
         let (runtime, folder) = (running(), tempfile::tempdir().expect("a folder"));
-        let service = service(&runtime, folder.path());
-        watched("answering", service.handles().to_vec(), |socket| (0..3).for_each(|_| hears(socket)));
-        runtime.block_on(service.leave());
+        let host = host(&runtime, folder.path());
+        watched("answering", handles(&host), |socket| (0..3).for_each(|_| hears(socket)));
+        runtime.block_on(host.leave());
     }
 
     #[test]
     fn the_manager_hears_nothing_while_one_overlay_hangs() {
         let (runtime, folder) = (running(), tempfile::tempdir().expect("a folder"));
         let (stopped, other_folder) = (hanging(), tempfile::tempdir().expect("a folder"));
-        let services = (service(&runtime, folder.path()), service(&stopped, other_folder.path()));
-        let overlays = [services.0.handles(), services.1.handles()].concat();
+        let hosts = (host(&runtime, folder.path()), host(&stopped, other_folder.path()));
+        let overlays = [handles(&hosts.0), handles(&hosts.1)].concat();
         watched("hanging", overlays, |socket| {
             socket.set_read_timeout(Some(WITHIN * 5)).expect("set");
             let error = socket.recv(&mut [0; 64]).expect_err("one overlay hangs");
             assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
             socket.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
             // Leaving runs the task again, which answers on its way out.
-            stopped.block_on(services.1.leave());
+            stopped.block_on(hosts.1.leave());
             hears(socket);
         });
-        runtime.block_on(services.0.leave());
+        runtime.block_on(hosts.0.leave());
     }
 
     #[test]
     fn an_overlay_that_was_left_is_not_missed() {
         let (runtime, folder) = (running(), tempfile::tempdir().expect("a folder"));
-        let service = service(&runtime, folder.path());
-        let left = service.handles().to_vec();
-        runtime.block_on(service.leave());
+        let host = host(&runtime, folder.path());
+        let left = handles(&host);
+        runtime.block_on(host.leave());
         watched("left", left, hears);
     }
 }

@@ -45,7 +45,7 @@ async fn clients_of_protocol_2_counted_what_the_windows_say() {
     assert_eq!(metrics.of("gossiperl_subscriptions", "origin=\"local\""), 2.0);
     assert!(metrics.of("gossiperl_round_trip_seconds_count", "with=\"clients\"") > 0.0);
     for window in Window::ALL {
-        let answer = host.service.collector().window("main", window).await.expect("an overlay");
+        let answer = host.service.host().collector().window("main", window).await.expect("an overlay");
         assert_eq!(answer.window, window);
         let statistics = &answer.statistics;
         assert_eq!(statistics["deliveries"]["published"], MESSAGES, "{window}");
@@ -57,7 +57,7 @@ async fn clients_of_protocol_2_counted_what_the_windows_say() {
         assert_eq!(statistics["queues"]["clients"]["messages"], 0);
         assert!(answer.seconds > 0.0 && statistics["from"] == answer.from, "{window}: {}", answer.seconds);
     }
-    assert!(host.service.collector().window("other", Window::Total).await.is_none());
+    assert!(host.service.host().collector().window("other", Window::Total).await.is_none());
     host.service.leave().await;
 }
 
@@ -83,7 +83,7 @@ async fn clients_of_protocol_1_counted_what_the_windows_say() {
         metrics.of("gossiperl_messages_delivered_total", "") == 50.0
     });
     let metrics = metrics.await;
-    let answer = host.service.collector().window("main", Window::Minute).await.expect("an overlay");
+    let answer = host.service.host().collector().window("main", Window::Minute).await.expect("an overlay");
     assert_eq!(told(&answer, "in"), as_told(&sum(&publisher.sent, &subscriber.sent), TYPE));
     assert_eq!(told(&answer, "out"), as_told(&sum(&publisher.heard, &subscriber.heard), TYPE));
     let (messages, bytes) = told(&answer, "in")["message"];
@@ -96,7 +96,7 @@ async fn clients_of_protocol_1_counted_what_the_windows_say() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_overlay_that_was_left_has_no_statistics_any_more() {
     let host = Host::start("").await;
-    let collector = host.service.collector().clone();
+    let collector = host.service.host().collector().clone();
     assert!(collector.window("main", Window::Minute).await.is_some());
     host.service.leave().await;
     // The collector finds out for itself, where nobody tells it.

@@ -37,7 +37,7 @@ async fn points_are_what_a_client_counted() {
         metrics.of("gossiperl_messages_delivered_total", "") == MESSAGES as f64
     })
     .await;
-    let collector = host.service.collector().clone();
+    let collector = host.service.host().collector().clone();
     host.service.leave().await;
     let last =
         async |fields: &str, from: &str| influx.rows(DATABASE, &format!("SELECT {fields} FROM {from}")).await;
@@ -106,7 +106,7 @@ async fn no_counted_point_is_lost_when_the_server_crashes_and_comes_back() {
         influx.start().await;
         host.wait_for("nothing waits", |metrics| metrics.waiting() <= 1).await;
     }
-    let collector = host.service.collector().clone();
+    let collector = host.service.host().collector().clone();
     host.service.leave().await;
     let metrics = crate::support::Metrics(collector.metrics().await);
     assert_eq!((metrics.points("dropped"), metrics.points("refused"), metrics.waiting()), (0, 0, 0));
@@ -127,7 +127,7 @@ async fn beyond_the_bound_the_oldest_go_and_are_counted() {
     host.wait_for("it refuses us", |metrics| metrics.failed() > failed).await;
     influx.create(DATABASE).await;
     host.wait_for("points are written", |metrics| metrics.points("written") > 20).await;
-    let collector = host.service.collector().clone();
+    let collector = host.service.host().collector().clone();
     host.service.leave().await;
     let metrics = crate::support::Metrics(collector.metrics().await);
     assert_eq!(influx.points(DATABASE).await, metrics.points("written"));
@@ -163,7 +163,7 @@ async fn a_password_file_that_is_none_ends_the_start_with_its_name() {
         }
         let influx = Influx::new();
         let settings = settings(&table(&influx, &format!("password_file = {file:?}")), folder.path());
-        let started = gossiperl_daemon::service::Service::start(&settings).await;
+        let started = gossiperl_daemon::service::Service::start(&settings, None).await;
         let error = started.err().expect("refused");
         let text = format!("{error:#}");
         assert!(text.contains(words) && text.contains(name), "{text}");

@@ -134,7 +134,7 @@ async fn its_tool_finds_no_fault_with_the_text() {
 async fn it_scrapes_what_clients_counted_and_every_query_of_the_dashboard_finds_something() {
     const MESSAGES: usize = 1_000;
     let host = Host::start("").await;
-    let prometheus = Prometheus::start(&serve(host.service.collector().clone()).await).await;
+    let prometheus = Prometheus::start(&serve(host.service.host().collector().clone()).await).await;
     prometheus.value("up", |up| up == 1.0).await;
     let (publisher, subscriber) = (host.client("publisher").await, host.client("subscriber").await);
     let mut reader = subscribe(&subscriber).await;

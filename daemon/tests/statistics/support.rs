@@ -29,7 +29,7 @@ impl Host {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings(top, folder.path());
         let address = settings.overlays[0].client_address();
-        let service = Service::start(&settings).await.expect("started");
+        let service = Service::start(&settings, None).await.expect("started");
         Host { service, address, _folder: folder }
     }
 
@@ -50,7 +50,7 @@ impl Host {
 
     /// The metrics now.
     pub(crate) async fn metrics(&self) -> Metrics {
-        Metrics(self.service.collector().metrics().await)
+        Metrics(self.service.host().collector().metrics().await)
     }
 
     /// Waits until the metrics are so.
@@ -85,7 +85,7 @@ pub(crate) fn settings(top: &str, folder: &Path) -> Settings {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = socket.local_addr().expect("bound").port();
     let text = format!(
-        "data_dir = {:?}\n{top}\n[overlays.main]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\nmember_name = \"host, 1\"\n",
+        "data_dir = {:?}\nrest = false\n{top}\n[overlays.main]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\nmember_name = \"host, 1\"\n",
         folder.join("data")
     );
     Settings::parse(&text, Path::new("gossiperl.toml")).unwrap_or_else(|error| panic!("{error}"))

@@ -38,7 +38,7 @@ impl Overlay {
         fs::create_dir_all(&folder).expect("made");
         let data = folder.join("data");
         let text = format!(
-            "data_dir = {data:?}\n[overlays.main]\nport = {PORT}\nmember_name = \"host-{number}\"\npreset = \"local\"\n\
+            "data_dir = {data:?}\nrest = false\n[overlays.main]\nport = {PORT}\nmember_name = \"host-{number}\"\npreset = \"local\"\n\
              symmetric_key = \"{KEY}\"\n{lines}\n"
         );
         written(&folder, &text)

@@ -1,0 +1,175 @@
+//! Overlays added, changed and removed over REST.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::{ChangeError, Host, LEAVING, MOST_OVERLAYS, Owner, Running, Token, kept, token};
+use crate::{
+    config::{Change, OverlaySettings, Written, WrongProperty, bind_conflicts},
+    store::Store,
+};
+
+impl Host {
+    /// Adds an overlay with these properties; it is kept and serves when this returns its token.
+    pub async fn add(&self, name: &str, properties: &Map<String, Value>) -> Result<Token, ChangeError> {
+        let changing = self.shared.changing.lock().await;
+        if changing.over {
+            return Err(ChangeError::Stopping);
+        }
+        if self.get(name).is_some() {
+            return Err(ChangeError::Taken(name.to_owned()));
+        }
+        if self.names().len() >= MOST_OVERLAYS {
+            return Err(ChangeError::TooMany(MOST_OVERLAYS));
+        }
+        let written = Written::from_json(name, properties).map_err(ChangeError::Wrong)?;
+        let settings = written.settings().map_err(ChangeError::Wrong)?;
+        self.check_beside_others(&settings)?;
+        let running = self.start_one(settings, Owner::Rest(written.clone()), token::make)?;
+        let store = Store::open(&self.shared.data_dir, name)?;
+        if let Err(error) = kept::keep(&store, &written) {
+            self.end(&running).await;
+            return Err(error.into());
+        }
+        Ok(running.token.clone())
+    }
+
+    /// Gives an overlay all its properties anew.
+    pub async fn replace(&self, name: &str, properties: &Map<String, Value>) -> Result<(), ChangeError> {
+        self.rewrite(name, |written| written.replaced(properties)).await
+    }
+
+    /// Changes one property of an overlay; `null` takes it away.
+    pub async fn set(&self, name: &str, property: &str, value: &Value) -> Result<(), ChangeError> {
+        self.rewrite(name, |written| written.with(property, value)).await
+    }
+
+    /// Removes an overlay and all that is kept of it.
+    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+        let changing = self.shared.changing.lock().await;
+        if changing.over {
+            return Err(ChangeError::Stopping);
+        }
+        let (running, _) = self.made_over_rest(name)?;
+        kept::forget(&Store::open(&self.shared.data_dir, name)?)?;
+        self.end(&running).await;
+        Store::remove(&self.shared.data_dir, name);
+        Ok(())
+    }
+
+    async fn rewrite(
+        &self,
+        name: &str,
+        rewritten: impl FnOnce(&Written) -> Result<Written, Vec<WrongProperty>>,
+    ) -> Result<(), ChangeError> {
+        let changing = self.shared.changing.lock().await;
+        if changing.over {
+            return Err(ChangeError::Stopping);
+        }
+        let (running, before) = self.made_over_rest(name)?;
+        let written = rewritten(&before).map_err(ChangeError::Wrong)?;
+        let settings = written.settings().map_err(ChangeError::Wrong)?;
+        let change = settings.change_from(&as_running(&running, &settings));
+        if let Change::Identity(property) = change {
+            return Err(ChangeError::Identity(property));
+        }
+        self.check_beside_others(&settings)?;
+        let store = Store::open(&self.shared.data_dir, name)?;
+        kept::keep(&store, &written)?;
+        let changed = self.bring_to(&running, settings, Owner::Rest(written), change).await;
+        if changed.is_err() {
+            // What was answered last is what is to come back.
+            kept::keep(&store, &before)?;
+        }
+        changed
+    }
+
+    /// Makes a running overlay what these settings say.
+    pub(super) async fn bring_to(
+        &self,
+        running: &Arc<Running>,
+        settings: OverlaySettings,
+        owner: Owner,
+        change: Change,
+    ) -> Result<(), ChangeError> {
+        match change {
+            Change::Nothing => {}
+            Change::Running => {
+                let told = running.handle.reconfigure(settings.clone()).await;
+                told.map_err(|_| ChangeError::Ended)?;
+            }
+            Change::Restart(property) | Change::Identity(property) => {
+                tracing::info!(overlay = %settings.name, property, "starting anew for a changed property");
+                return self.restart(running, settings, owner).await;
+            }
+        }
+        let changed = running.changed(settings, owner);
+        self.change(|overlays| overlays.insert(changed.settings.name.clone(), changed));
+        Ok(())
+    }
+
+    async fn restart(
+        &self,
+        running: &Arc<Running>,
+        settings: OverlaySettings,
+        owner: Owner,
+    ) -> Result<(), ChangeError> {
+        self.end(running).await;
+        let token = running.token.clone();
+        let Err(wanted) = self.start_one(settings, owner, |_| Ok(token.clone())) else { return Ok(()) };
+        match self.start_one(running.settings.clone(), running.owner.clone(), |_| Ok(token)) {
+            Ok(_) => Err(wanted.into()),
+            Err(before) => Err(ChangeError::Lost { wanted: wanted.into(), before: before.into() }),
+        }
+    }
+
+    /// Leaves an overlay in order, and waits until its sockets are closed.
+    pub(super) async fn end(&self, running: &Running) {
+        self.change(|overlays| overlays.remove(&running.settings.name));
+        self.shared.collector.forget(&running.settings.name);
+        running.tell_to_leave(LEAVING).await;
+        running.ended().await;
+    }
+
+    fn made_over_rest(&self, name: &str) -> Result<(Arc<Running>, Written), ChangeError> {
+        let running = self.get(name).ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
+        match &running.owner {
+            Owner::File => Err(ChangeError::File(name.to_owned())),
+            Owner::Rest(written) => {
+                let written = written.clone();
+                Ok((running, written))
+            }
+        }
+    }
+
+    /// Refuses settings whose address another overlay of this host has.
+    fn check_beside_others(&self, settings: &OverlaySettings) -> Result<(), ChangeError> {
+        let all = self.all();
+        let other = all
+            .iter()
+            .find(|other| other.settings.name != settings.name && bind_conflicts(settings, &other.settings));
+        match other {
+            None => Ok(()),
+            Some(other) => Err(ChangeError::Wrong(vec![WrongProperty {
+                property: "port".to_owned(),
+                text: format!(
+                    "{} is taken by overlay {:?}; choose another",
+                    settings.port, other.settings.name
+                ),
+                no_seeds: false,
+            }])),
+        }
+    }
+}
+
+/// The settings that `running` runs with, as `wanted` would spell them: a member name that was made is the same when it is written out.
+pub(super) fn as_running(running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
+    let mut settings = running.settings.clone();
+    let named =
+        |name: &Option<String>| name.as_deref().is_none_or(|name| name == running.handle.member_name());
+    if named(&settings.member_name) && named(&wanted.member_name) {
+        settings.member_name.clone_from(&wanted.member_name);
+    }
+    settings
+}

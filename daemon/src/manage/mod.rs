@@ -1,0 +1,179 @@
+//! The overlays of this host: which run, whose they are, and how that changes while the others go on.
+//!
+//! Every overlay has one owner. The *file* owns those that stand in it: they change when the file is read again (SIGHUP, POST /reconfigure), and REST only looks at
+//! them. *REST* owns those made over it: they are kept in `data_dir/overlays/NAME/overlay.toml`, come back at each start, and the file does not
+//! touch them. Where both have a name, whoever has it while the daemon runs keeps it, and the other is told; at start the file comes first, and what REST had
+//! made stays on disk, unserved, until the file gives the name up or the file itself is removed.
+//!
+//! One change is made at a time. It is *kept* before it is answered, by one rename or one unlink: what was answered is there after a crash at any
+//! instant, what was not may or may not be, and nothing is ever there by half. Looking takes no part in that: it reads the present table.
+//!
+//! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile.
+
+mod change;
+mod error;
+mod kept;
+mod reload;
+mod running;
+mod token;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::sync::{Mutex, mpsc, watch};
+
+pub use error::{ChangeError, ReloadError};
+pub use reload::Reloaded;
+pub use running::{Owner, Running};
+pub use token::Token;
+
+use crate::{
+    config::{RestSettings, Settings},
+    statistics::Collector,
+};
+
+/// Overlays of one host at most: each has sockets of its own and up to two times 16 MB of their buffers.
+pub const MOST_OVERLAYS: usize = 64;
+/// Longest time for leaving an overlay in order.
+const LEAVING: Duration = Duration::from_secs(3);
+
+/// The overlays of this host. A clone is the same host.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    data_dir: PathBuf,
+    /// The file that is read again.
+    config: Option<PathBuf>,
+    collector: Collector,
+    overlays: RwLock<BTreeMap<String, Arc<Running>>>,
+    /// Held by who changes something.
+    changing: Mutex<Changing>,
+    /// The management interface's own settings, as the file has them now.
+    rest: watch::Sender<Option<RestSettings>>,
+    /// Where the overlays' tasks run, whoever starts them.
+    runtime: tokio::runtime::Handle,
+    failures: mpsc::UnboundedSender<Failure>,
+}
+
+/// State of whoever changes something.
+#[derive(Default)]
+struct Changing {
+    /// Set when the host is being left: nothing starts any more.
+    over: bool,
+}
+
+/// An overlay's task ended by a defect.
+pub struct Failure {
+    overlay: String,
+    error: tokio::task::JoinError,
+}
+
+impl Host {
+    /// Starts every overlay of the file, or none: where one cannot start, those before it are left again. Then what REST has made: of those, one that cannot
+    /// start is told of in the log and stays on disk. `config` is the file that [`Host::reload`] reads; `collector` watches the overlays. Needs a tokio runtime.
+    pub async fn start(
+        settings: &Settings,
+        config: Option<&Path>,
+        collector: Collector,
+    ) -> anyhow::Result<(Host, mpsc::UnboundedReceiver<Failure>)> {
+        let (failures, failed) = mpsc::unbounded_channel();
+        let host = Host {
+            shared: Arc::new(Shared {
+                data_dir: settings.data_dir.clone(),
+                config: config.map(Path::to_owned),
+                collector,
+                overlays: RwLock::default(),
+                changing: Mutex::default(),
+                rest: watch::Sender::new(settings.rest.clone()),
+                runtime: tokio::runtime::Handle::current(),
+                failures,
+            }),
+        };
+        for overlay in &settings.overlays {
+            let started = host.start_one(overlay.clone(), Owner::File, token::load_or_make);
+            if let Err(error) = started.with_context(|| format!("overlay {:?} cannot start", overlay.name)) {
+                host.leave().await;
+                return Err(error);
+            }
+        }
+        host.start_kept();
+        Ok((host, failed))
+    }
+
+    /// Runs a change to its end, whether or not somebody still waits for its outcome.
+    pub async fn to_the_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, tokio::task::JoinError> {
+        self.shared.runtime.spawn(change).await
+    }
+
+    /// The overlays' names, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.overlays(|overlays| overlays.keys().cloned().collect())
+    }
+
+    /// The overlay of this name.
+    pub fn get(&self, name: &str) -> Option<Arc<Running>> {
+        self.overlays(|overlays| overlays.get(name).cloned())
+    }
+
+    /// All overlays, in the order of their names.
+    pub fn all(&self) -> Vec<Arc<Running>> {
+        self.overlays(|overlays| overlays.values().cloned().collect())
+    }
+
+    /// The management interface's settings, and those that a reload brings.
+    pub fn rest_settings(&self) -> watch::Receiver<Option<RestSettings>> {
+        self.shared.rest.subscribe()
+    }
+
+    /// The overlays' statistics.
+    pub fn collector(&self) -> &Collector {
+        &self.shared.collector
+    }
+
+    /// Where things are kept.
+    pub fn data_dir(&self) -> &Path {
+        &self.shared.data_dir
+    }
+
+    /// Leaves all overlays in order, at the same time, in bounded time. Nothing starts afterwards.
+    pub async fn leave(&self) {
+        self.shared.changing.lock().await.over = true;
+        let all: Vec<Arc<Running>> = self.change(std::mem::take).into_values().collect();
+        for running in &all {
+            running.tell_to_leave(LEAVING).await;
+        }
+        for running in &all {
+            running.ended().await;
+        }
+    }
+
+    fn overlays<T>(&self, look: impl FnOnce(&BTreeMap<String, Arc<Running>>) -> T) -> T {
+        // Whoever panicked with the lock held changed one entry or none.
+        look(&self.shared.overlays.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<Running>>) -> T) -> T {
+        change(&mut self.shared.overlays.write().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Failure {
+    /// What to end the process with.
+    pub fn into_error(self) -> anyhow::Error {
+        anyhow::Error::new(self.error).context(format!(
+            "overlay {:?} failed; this is a defect of gossiperld, please report it",
+            self.overlay
+        ))
+    }
+}

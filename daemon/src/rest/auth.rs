@@ -1,0 +1,201 @@
+//! Who may do what: extractors that a handler names in its arguments, so that none runs without.
+//!
+//! Host-wide routes take Basic credentials of `rest_user` or `superuser`; an overlay's routes take its token, in the header `x-session-token` or as the password of Basic
+//! credentials with the overlay's name. An overlay that does not exist is told of without credentials, as none could be right.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    extract::{FromRequestParts, RawPathParams},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use zeroize::Zeroizing;
+
+use super::{
+    Shared,
+    problem::{Code, Problem},
+    server::Caller,
+    users::Role,
+};
+use crate::manage::Running;
+
+/// The header with an overlay's token.
+const TOKEN: &str = "x-session-token";
+
+/// The caller is the `rest_user`.
+pub(super) struct RestUser;
+
+/// The caller is the `superuser`.
+pub(super) struct Superuser;
+
+/// The overlay in the path, whose token the caller has.
+pub(super) struct Overlay(pub(super) Arc<Running>);
+
+/// A refusal before a handler runs.
+pub(super) enum Denied {
+    /// With this realm.
+    Unauthorized(String),
+    /// For another reason.
+    Problem(Problem),
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Denied::Problem(problem) => problem.into_response(),
+            Denied::Unauthorized(realm) => {
+                let detail = format!("credentials for {realm:?} are missing or wrong");
+                let mut response = Problem::new(Code::Unauthorized, detail).into_response();
+                // An overlay's name has no characters that a header may not have.
+                if let Ok(asks) = HeaderValue::try_from(format!("Basic realm=\"{realm}\"")) {
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, asks);
+                }
+                response
+            }
+        }
+    }
+}
+
+impl From<Problem> for Denied {
+    fn from(problem: Problem) -> Self {
+        Denied::Problem(problem)
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for RestUser {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
+        host_wide(parts, shared, Role::RestUser).await.map(|()| RestUser)
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Superuser {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
+        host_wide(parts, shared, Role::Superuser).await.map(|()| Superuser)
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Overlay {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
+        let name = path_value(parts, "overlay").await?;
+        let running = shared.host.get(&name).ok_or_else(|| Problem::unknown_overlay(&name))?;
+        let right = match parts.headers.get(TOKEN) {
+            Some(token) => running.token().is(token.as_bytes()),
+            None => basic(&parts.headers).is_some_and(|(user, token)| {
+                // Both are looked at, whatever the first says.
+                let (named, token) = (*user == *name.as_bytes(), running.token().is(&token));
+                named && token
+            }),
+        };
+        proven(parts, shared, right, &name).await.map(|()| Overlay(running))
+    }
+}
+
+/// A value of the path, decoded. What is no text is no overlay's name and no property either.
+pub(super) async fn path_value(parts: &mut Parts, key: &str) -> Result<String, Problem> {
+    let values = RawPathParams::from_request_parts(parts, &()).await;
+    let values = values.map_err(|_| Problem::new(Code::NoRoute, "the path is not UTF-8 text"))?;
+    let found = values.iter().find(|(held, _)| *held == key).map(|(_, value)| value.to_owned());
+    found.ok_or_else(|| Problem::new(Code::NoRoute, "the path is incomplete"))
+}
+
+async fn host_wide(parts: &Parts, shared: &Shared, role: Role) -> Result<(), Denied> {
+    if !shared.users.has(role) {
+        let detail =
+            format!("the configuration has rest.{} = false; there is nobody who may do this", role.name());
+        return Err(Problem::new(Code::NoUser, detail).into());
+    }
+    let right = match basic(&parts.headers) {
+        Some((username, password)) => shared.users.is(role, &username, &password).await,
+        None => false,
+    };
+    proven(parts, shared, right, "gossiperl").await
+}
+
+/// Lets a caller with the right credentials on, and has one with wrong ones wait. Who shows none at all is asked for them at once.
+async fn proven(parts: &Parts, shared: &Shared, right: bool, realm: &str) -> Result<(), Denied> {
+    let Some(caller) = parts.extensions.get::<Caller>() else {
+        return Err(Problem::new(Code::Internal, "a request without a caller").into());
+    };
+    if right {
+        caller.standing.prove();
+        return Ok(());
+    }
+    if parts.headers.contains_key(TOKEN) || parts.headers.contains_key(header::AUTHORIZATION) {
+        let pause = shared.throttle.failed(Instant::now(), caller.address);
+        let Some(pause) = pause else {
+            let detail =
+                "too many failed logins of this address wait for their answer; try again in some seconds";
+            return Err(Problem::new(Code::TooManyAttempts, detail).into());
+        };
+        let _waits = Waits { shared, caller };
+        tokio::time::sleep(pause).await;
+    }
+    Err(Denied::Unauthorized(realm.to_owned()))
+}
+
+/// A failed login whose answer waits, until it is answered or its connection is gone.
+struct Waits<'a> {
+    shared: &'a Shared,
+    caller: &'a Caller,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.shared.throttle.waited(self.caller.address);
+    }
+}
+
+/// Basic credentials (RFC 7617): the user's name and the password.
+fn basic(headers: &HeaderMap) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, encoded) = value.split_at_checked(6)?;
+    if !scheme.eq_ignore_ascii_case(b"basic ") {
+        return None;
+    }
+    let decoded = Zeroizing::new(BASE64_STANDARD.decode(encoded.trim_ascii()).ok()?);
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let (user, password) = decoded.split_at(colon);
+    Some((user.to_vec(), Zeroizing::new(password.get(1..)?.to_vec())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn basic_credentials_are_split_at_their_first_colon() {
+        let read = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, HeaderValue::from_str(value).expect("a value"));
+            basic(&headers).map(|(user, password)| {
+                (String::from_utf8_lossy(&user).into_owned(), String::from_utf8_lossy(&password).into_owned())
+            })
+        };
+        let encoded = BASE64_STANDARD.encode("name:pass:word");
+        let both = Some(("name".to_owned(), "pass:word".to_owned()));
+        assert_eq!(read(&format!("Basic {encoded}")), both);
+        assert_eq!(read(&format!("bAsIc   {encoded} ")), both);
+        assert_eq!(
+            read(&format!("Basic {}", BASE64_STANDARD.encode(":"))),
+            Some((String::new(), String::new()))
+        );
+        for wrong in [
+            "",
+            "Basic",
+            "Basic ",
+            "Basic ????",
+            "Bearer abc",
+            &format!("Basic {}", BASE64_STANDARD.encode("none")),
+        ] {
+            assert_eq!(read(wrong), None, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! The management interface: HTTP/1.1 over TLS, for operators and their scripts (protocol 1, section 5).
+//!
+//! It runs on a thread of its own, so that nothing an operator or an attacker asks for takes a turn from a thread that drives overlays. Overlays are asked
+//! through their handles, and changes run to their end on the overlays' threads, whether or not who asked still waits.
+//!
+//! Everything is bounded: connections ([`connections`]), the time for a handshake, for headers and for a request, the size of headers and bodies,
+//! and attempts to log in ([`throttle`]).
+
+mod answer;
+mod auth;
+mod connections;
+mod files;
+mod password;
+mod problem;
+mod routes;
+mod server;
+mod throttle;
+mod tls;
+mod users;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{config::RestSettings, manage::Host};
+
+pub use password::{hash as hash_password, is_hash as is_password_hash};
+pub use problem::Code;
+pub use routes::open_api;
+
+use files::Files;
+use server::Server;
+use throttle::Throttle;
+use users::Users;
+
+/// What every request's handler has at hand.
+struct Shared {
+    host: Host,
+    users: Users,
+    throttle: Throttle,
+}
+
+/// The management interface that runs.
+pub struct Management {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Management {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more connections, ends those there are in bounded time.
+    pub async fn stop(self) {
+        // The thread that would listen has ended already otherwise.
+        let _ = self.stop.send(());
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    }
+}
+
+/// Binds and serves. Makes the users and the certificate that the settings do not give, where there are none yet.
+pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Management> {
+    let files = Files::open(host.data_dir())?;
+    let listener = std::net::TcpListener::bind(settings.address).with_context(|| {
+        format!(
+            "cannot listen at {} (rest.ip, rest.port). `ss -ltnp sport = :{}` shows who does; rest = false switches the interface off",
+            settings.address,
+            settings.address.port()
+        )
+    })?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let users = Users::load(settings, &files)?;
+    let tls = tls::load(settings, &files)?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    files.keep("address", format!("{scheme}://{address}\n").as_bytes())?;
+    let shared = Arc::new(Shared { host: host.clone(), users, throttle: Throttle::default() });
+    let (stop, stopped) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = Server { shared, settings: settings.clone(), files, tls };
+    let thread = std::thread::Builder::new().name("gossiperld-rest".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            match TcpListener::from_std(listener) {
+                Ok(listener) => server.run(listener, stopped).await,
+                Err(error) => tracing::error!(%error, "the management interface cannot be served"),
+            }
+        });
+    })?;
+    tracing::info!(%scheme, %address, "management interface");
+    Ok(Management { address, stop, thread })
+}

@@ -1,0 +1,126 @@
+//! The routes: each handler names in its arguments who may call it, and in its attribute what OpenAPI is told of it.
+
+mod configuration;
+mod digest;
+mod health;
+mod host;
+mod looking;
+mod overlays;
+mod statistics;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{StatusCode, Uri},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use utoipa::{
+    OpenApi,
+    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{
+    Shared,
+    answer::Json,
+    problem::{Code, Problem},
+};
+
+/// Bytes of a body at most.
+const LONGEST_BODY: usize = 1 << 20;
+/// Time for a request, its body's arrival included.
+const LONGEST: Duration = Duration::from_secs(30);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "gossiperld",
+        description = "Management of a gossiperl daemon: its overlays, who is in them, and how they fare. Refusals are problem+json (RFC 9457) with a stable `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(super::problem::ProblemBody)),
+    modifiers(&Security)
+)]
+struct Document;
+
+/// How one proves who one is.
+struct Security;
+
+impl utoipa::Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        let basic = SecurityScheme::Http(Http::new(HttpAuthScheme::Basic));
+        for name in ["rest_user", "superuser", "overlay"] {
+            components.add_security_scheme(name, basic.clone());
+        }
+        let token = ApiKeyValue::new("x-session-token");
+        components.add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(token)));
+    }
+}
+
+/// All routes, without what they need at hand.
+fn routes() -> OpenApiRouter<Arc<Shared>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(overlays::list))
+        .routes(routes!(overlays::add, overlays::replace, overlays::remove))
+        .routes(routes!(overlays::set))
+        .routes(routes!(looking::membership))
+        .routes(routes!(looking::subscriptions))
+        .routes(routes!(configuration::configuration))
+        .routes(routes!(digest::publish))
+        .routes(routes!(statistics::total))
+        .routes(routes!(statistics::window))
+        .routes(routes!(statistics::scrape))
+        .routes(routes!(host::tokens))
+        .routes(routes!(host::reconfigure))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(document))
+}
+
+/// The OpenAPI document of all routes.
+pub fn open_api() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}
+
+/// Everything that answers requests.
+pub(super) fn all(shared: Arc<Shared>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(no_route)
+        .method_not_allowed_fallback(no_method)
+        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .layer(middleware::from_fn(in_time))
+        .with_state(shared)
+}
+
+async fn in_time(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(LONGEST, next.run(request)).await;
+    answered.unwrap_or_else(|_| {
+        Problem::new(Code::TooSlow, "the request took longer than 30 s to arrive or to be answered")
+            .into_response()
+    })
+}
+
+async fn no_route(uri: Uri) -> Problem {
+    Problem::new(
+        Code::NoRoute,
+        format!("there is no route {:?}; GET /openapi.json lists those there are", uri.path()),
+    )
+}
+
+async fn no_method() -> Problem {
+    Problem::new(Code::NoMethod, "the route does not have this method; the header `allow` lists those it has")
+}
+
+/// This interface as an OpenAPI document.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operation",
+    responses((status = 200, description = "The document", content_type = "application/json"))
+)]
+async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(StatusCode::OK, open_api())
+}

@@ -1,0 +1,201 @@
+//! The two users of the host, and how it is proven to be one of them.
+//!
+//! A password of the configuration is held as a keyed hash with a key of this process; one that was made, or is configured as an argon2 hash, is held as that. Since argon2
+//! is slow on purpose, the keyed hash of a password that was right is remembered and compared first. All comparisons take constant time.
+
+use std::sync::{Mutex, PoisonError, RwLock};
+
+use anyhow::Context;
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::{Files, password};
+use crate::{
+    config::{Account, RestSettings, UserPassword},
+    random,
+};
+
+/// What of the users that were made is kept: their hashes. Their passwords stand in files of their own, for people.
+const USERS: &str = "users.json";
+/// The longest password that is looked at.
+const LONGEST: usize = 1_024;
+
+/// Which of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Lists and adds overlays.
+    RestUser,
+    /// Sees tokens, reloads.
+    Superuser,
+}
+
+impl Role {
+    /// Its name in the configuration, of the file with its password, and its username where it was made.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Role::RestUser => "rest_user",
+            Role::Superuser => "superuser",
+        }
+    }
+}
+
+/// Who may log in.
+pub(super) struct Users {
+    logins: RwLock<Logins>,
+    key: hmac::Key,
+    /// Passwords hashed at a time: each takes 19 MiB meanwhile.
+    hashing: Semaphore,
+}
+
+struct Logins {
+    rest_user: Option<Login>,
+    superuser: Option<Login>,
+}
+
+/// One user.
+struct Login {
+    username: String,
+    /// Argon2; `None` where the password is known by its keyed hash alone.
+    hash: Option<String>,
+    /// The keyed hash of a password that was right.
+    known: Mutex<Option<[u8; 32]>>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct Kept {
+    rest_user: Option<KeptUser>,
+    superuser: Option<KeptUser>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct KeptUser {
+    username: String,
+    hash: String,
+}
+
+impl Users {
+    /// Those of the settings; those not given are made on first start, and where their passwords are is told in the log.
+    pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Self> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?);
+        let logins = Logins::load(settings, files, &key)?;
+        Ok(Users { logins: RwLock::new(logins), key, hashing: Semaphore::new(1) })
+    }
+
+    /// Other settings from now on.
+    pub(super) fn reload(&self, settings: &RestSettings, files: &Files) -> anyhow::Result<()> {
+        let logins = Logins::load(settings, files, &self.key)?;
+        *self.logins.write().unwrap_or_else(PoisonError::into_inner) = logins;
+        Ok(())
+    }
+
+    /// Whether there is such a user at all.
+    pub(super) fn has(&self, role: Role) -> bool {
+        self.logins.read().unwrap_or_else(PoisonError::into_inner).of(role).is_some()
+    }
+
+    /// Whether these are the user's name and password.
+    pub(super) async fn is(&self, role: Role, username: &[u8], password: &Zeroizing<Vec<u8>>) -> bool {
+        if password.len() > LONGEST {
+            return false;
+        }
+        let keyed = self.keyed(password);
+        let (named, known, hash) = {
+            let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
+            let Some(login) = logins.of(role) else { return false };
+            let named: bool = login.username.as_bytes().ct_eq(username).into();
+            let known = *login.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = known.is_some_and(|known| known.ct_eq(&keyed).into());
+            (named, known, login.hash.clone())
+        };
+        if known || hash.is_none() {
+            return named && known;
+        }
+        // Hashed whatever the name is, so that the time does not tell.
+        let Ok(_turn) = self.hashing.acquire().await else { return false };
+        let (password, expected) = (password.clone(), hash.clone().unwrap_or_default());
+        let hashed = tokio::task::spawn_blocking(move || password::matches(&password, &expected)).await;
+        let right = named && hashed.unwrap_or(false);
+        if right {
+            let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
+            // Of the same hash still: a reload may have come in between.
+            if let Some(login) = logins.of(role).filter(|login| login.hash == hash) {
+                *login.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyed);
+            }
+        }
+        right
+    }
+
+    fn keyed(&self, password: &[u8]) -> [u8; 32] {
+        keyed(&self.key, password)
+    }
+}
+
+fn keyed(key: &hmac::Key, password: &[u8]) -> [u8; 32] {
+    hmac::sign(key, password).as_ref().try_into().unwrap_or_default()
+}
+
+impl Logins {
+    fn load(settings: &RestSettings, files: &Files, key: &hmac::Key) -> anyhow::Result<Self> {
+        let mut kept = match files.read(USERS)? {
+            Some(text) => serde_json::from_str(&text).with_context(|| {
+                format!(
+                    "{} cannot be read; remove it and new passwords are made",
+                    files.path(USERS).display()
+                )
+            })?,
+            None => Kept::default(),
+        };
+        let rest_user = login(&settings.rest_user, Role::RestUser, &mut kept.rest_user, files, key)?;
+        let superuser = login(&settings.superuser, Role::Superuser, &mut kept.superuser, files, key)?;
+        let text = serde_json::to_vec_pretty(&kept)?;
+        if files.read(USERS)?.is_none_or(|before| before.as_bytes() != text) {
+            files.keep(USERS, &text)?;
+        }
+        Ok(Logins { rest_user, superuser })
+    }
+
+    fn of(&self, role: Role) -> Option<&Login> {
+        match role {
+            Role::RestUser => self.rest_user.as_ref(),
+            Role::Superuser => self.superuser.as_ref(),
+        }
+    }
+}
+
+fn login(
+    account: &Account,
+    role: Role,
+    kept: &mut Option<KeptUser>,
+    files: &Files,
+    key: &hmac::Key,
+) -> anyhow::Result<Option<Login>> {
+    let (username, hash, known) = match account {
+        Account::Off => return Ok(None),
+        Account::Given(user) => match &user.password {
+            UserPassword::Plain(password) => (user.username.clone(), None, Some(keyed(key, password))),
+            UserPassword::Hash(hash) => (user.username.clone(), Some(hash.clone()), None),
+        },
+        Account::Made => {
+            let user = match kept {
+                Some(user) => user,
+                None => kept.insert(make(role, files)?),
+            };
+            (user.username.clone(), Some(user.hash.clone()), None)
+        }
+    };
+    Ok(Some(Login { username, hash, known: Mutex::new(known) }))
+}
+
+/// Makes a password of 128 random bits. Its file is written first: a hash without its password would be of use to nobody.
+fn make(role: Role, files: &Files) -> anyhow::Result<KeptUser> {
+    let username = role.name().to_owned();
+    let password = Zeroizing::new(random::key()?);
+    let password = Zeroizing::new(password.get(..32).unwrap_or_default().to_owned());
+    let hash = password::hash(password.as_bytes()).context("a password cannot be hashed")?;
+    files.keep(role.name(), format!("{username}:{}\n", *password).as_bytes())?;
+    tracing::info!(user = %username, file = %files.path(role.name()).display(), "a password was made for this user; it stands in the file");
+    Ok(KeptUser { username, hash })
+}

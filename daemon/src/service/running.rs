@@ -1,0 +1,90 @@
+//! Everything that runs: the overlays, the management interface, statistics.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::Context;
+use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+
+use crate::{
+    config::Settings,
+    manage::{Failure, Host},
+    rest::{self, Management},
+    statistics::{Collector, Counts, Writer},
+};
+
+/// Longest time for writing the last statistics.
+const WRITING: Duration = Duration::from_secs(2);
+
+/// What runs. To be left before it is dropped.
+pub struct Service {
+    host: Host,
+    failures: UnboundedReceiver<Failure>,
+    management: Option<Management>,
+    writer: Option<Writer>,
+    sampling: Option<JoinHandle<()>>,
+}
+
+impl Service {
+    /// Starts everything, or nothing. `config` is the file that a reload reads. Needs a tokio runtime.
+    pub async fn start(settings: &Settings, config: Option<&Path>) -> anyhow::Result<Service> {
+        let counts = settings.statistics.influxdb.as_ref().map(|_| Counts::new());
+        let collector = Collector::new(counts.clone());
+        let (host, failures) = Host::start(settings, config, collector.clone()).await?;
+        let mut service = Service { host, failures, management: None, writer: None, sampling: None };
+        if let Err(error) = service.add(settings, collector, counts).await {
+            service.leave().await;
+            return Err(error);
+        }
+        Ok(service)
+    }
+
+    async fn add(
+        &mut self,
+        settings: &Settings,
+        collector: Collector,
+        counts: Option<std::sync::Arc<Counts>>,
+    ) -> anyhow::Result<()> {
+        if let (Some(influxdb), Some(counts)) = (&settings.statistics.influxdb, counts) {
+            self.writer = Some(Writer::start(influxdb, collector.clone(), counts)?);
+        }
+        self.sampling = Some(tokio::spawn(collector.run()));
+        if let Some(rest) = &settings.rest {
+            let started = rest::start(&self.host, rest).await;
+            self.management = Some(started.context("the management interface cannot start")?);
+        }
+        Ok(())
+    }
+
+    /// The overlays.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The management interface, where there is one.
+    pub fn management(&self) -> Option<&Management> {
+        self.management.as_ref()
+    }
+
+    /// Waits for an overlay's task to fail, which only a defect brings about.
+    pub async fn failure(&mut self) -> anyhow::Error {
+        match self.failures.recv().await {
+            Some(failure) => failure.into_error(),
+            // The host itself holds the other end.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Ends everything in order and in bounded time: first who might want changes, then the last statistics, then the overlays.
+    pub async fn leave(mut self) {
+        if let Some(management) = self.management.take() {
+            management.stop().await;
+        }
+        if let Some(writer) = self.writer.take() {
+            writer.finish(WRITING).await;
+        }
+        if let Some(sampling) = self.sampling.take() {
+            sampling.abort();
+        }
+        self.host.leave().await;
+    }
+}
