@@ -432,3 +432,50 @@ struct TreeDigestAckAck {
   2: required list<OwnerSummary> owners,
   3: required list<OwnerVersion> wanted
 }
+
+// --------------------------------------------------------------------- protocol 2: between daemons, numbered frames
+
+enum KeyStep {
+  /** Only report. */
+  LOOK = 0,
+  /** Report, and let nobody else change which key seals, or take one out, until this request is through or given up. */
+  HOLD = 1,
+  /** The request is given up; not answered. */
+  RELEASE = 2,
+  ADD = 3,
+  USE = 4,
+  RETIRE = 5
+}
+
+/** Frame 75: what is wanted of the receiver's key ring. */
+struct KeyRequest {
+  /** The asking daemon's number; the same in all steps of one change. */
+  1: required i64 request,
+  2: required KeyStep step,
+  /** USE and RETIRE: which key, 4 bytes. */
+  3: optional binary key_id,
+  /** ADD: the key. */
+  4: optional binary key
+}
+
+/** A key of a ring, by its id alone. */
+struct RingKey {
+  /** 4 bytes. */
+  1: required binary id,
+  /** The daemon's own clients that were last heard under it. */
+  2: required i32 clients
+}
+
+/** Frame 76: the answer to KeyRequest. */
+struct KeyReport {
+  1: required i64 request,
+  2: required KeyStep step,
+  /** One of the codes of PROTOCOL.md; 0: it is so now. */
+  3: required i32 code,
+  /** False where it was so before. */
+  4: required bool changed,
+  /** The ring after the step, 1 to 8 keys; the first seals. */
+  5: required list<RingKey> keys,
+  /** RETIRE: the daemon's own clients that were last heard under the key. */
+  6: optional i32 cut_off
+}

@@ -34,6 +34,18 @@ pub const TOO_MANY_MEMBERS: i32 = 14;
 pub const ANSWERING: i32 = 15;
 /// The overlay's shared state has no room for one more subscription of this daemon's clients.
 pub const STATE_FULL: i32 = 16;
+/// The key ring has no key of this id.
+pub const KEY_UNKNOWN: i32 = 17;
+/// The key ring holds as many keys as it takes.
+pub const KEYS_FULL: i32 = 18;
+/// The key is the one that seals.
+pub const KEY_SEALING: i32 = 19;
+/// Another key has the same id.
+pub const KEY_SAME_ID: i32 = 20;
+/// The keys are being changed by another request, or this one has taken too long.
+pub const KEYS_BUSY: i32 = 21;
+/// The key ring is changed, but not kept on disk.
+pub const KEYS_NOT_KEPT: i32 = 22;
 
 /// A short sentence for a person.
 pub fn text(code: i32) -> &'static str {
@@ -57,6 +69,14 @@ pub fn text(code: i32) -> &'static str {
         TOO_MANY_MEMBERS => "the overlay has as many members as it takes: raise limits.members",
         ANSWERING => "the answer to an earlier request is still on its way: ask again once it is complete",
         STATE_FULL => "the daemon's share of the overlay's state is full: unsubscribe somewhere on this host",
+        KEY_UNKNOWN => "the key ring has no such key: add it first",
+        KEYS_FULL => "the key ring holds as many keys as it takes: retire one first",
+        KEY_SEALING => "the key is the one that seals: use another one first",
+        KEY_SAME_ID => "another key has the same id by chance: make another key",
+        KEYS_BUSY => "the keys are being changed by another request: try again in some seconds",
+        KEYS_NOT_KEPT => {
+            "the change counts until the daemon ends, since it cannot be written to its disk: mend that and ask again"
+        }
         _ => "unknown code",
     }
 }

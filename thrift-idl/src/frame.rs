@@ -62,6 +62,10 @@ pub const MEMBERS_PAGE: u8 = 72;
 pub const MEMBER_EVENT: u8 = 73;
 /// Frame 74, daemon to client: so many messages were dropped.
 pub const DROPPED: u8 = 74;
+/// Frame 75, between daemons: what is wanted of a key ring.
+pub const KEY_REQUEST: u8 = 75;
+/// Frame 76, between daemons: what became of that.
+pub const KEY_REPORT: u8 = 76;
 
 /// Kinds from this one on are numbered frames; those below may get lost.
 pub const FIRST_NUMBERED: u8 = 64;
@@ -83,7 +87,9 @@ pub const fn belongs(kind: u8, role: Role) -> bool {
         KEEPALIVE | GOODBYE => matches!(role, ClientToDaemon | DaemonToClient),
         WELCOME | REPLY | MEMBERS_PAGE | MEMBER_EVENT | DROPPED => matches!(role, DaemonToClient),
         CHALLENGE | REFUSAL | PAUSE | RESUME => matches!(role, DaemonToClient | DaemonToDaemon),
-        MEMBER_UPDATE..=PING_NACK | STATE_UPDATE..=TREE_DIGEST_ACK_ACK => matches!(role, DaemonToDaemon),
+        MEMBER_UPDATE..=PING_NACK | STATE_UPDATE..=TREE_DIGEST_ACK_ACK | KEY_REQUEST | KEY_REPORT => {
+            matches!(role, DaemonToDaemon)
+        }
         _ => false,
     }
 }
@@ -120,6 +126,8 @@ pub const fn name(kind: u8) -> Option<&'static str> {
         MEMBERS_PAGE => "MembersPage",
         MEMBER_EVENT => "MemberEvent",
         DROPPED => "Dropped",
+        KEY_REQUEST => "KeyRequest",
+        KEY_REPORT => "KeyReport",
         _ => return None,
     })
 }

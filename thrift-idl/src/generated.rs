@@ -243,6 +243,72 @@ impl From<&Liveness> for i32 {
   }
 }
 
+#[derive(Copy, Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyStep(pub i32);
+
+impl KeyStep {
+  /// Only report.
+  pub const LOOK: KeyStep = KeyStep(0);
+  /// Report, and let nobody else change which key seals, or take one out, until this request is through or given up.
+  pub const HOLD: KeyStep = KeyStep(1);
+  /// The request is given up; not answered.
+  pub const RELEASE: KeyStep = KeyStep(2);
+  pub const ADD: KeyStep = KeyStep(3);
+  pub const USE: KeyStep = KeyStep(4);
+  pub const RETIRE: KeyStep = KeyStep(5);
+  pub const ENUM_VALUES: &'static [Self] = &[
+    Self::LOOK,
+    Self::HOLD,
+    Self::RELEASE,
+    Self::ADD,
+    Self::USE,
+    Self::RETIRE,
+  ];
+}
+
+impl TSerializable for KeyStep {
+  #[allow(clippy::trivially_copy_pass_by_ref)]
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    o_prot.write_i32(self.0)
+  }
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<KeyStep> {
+    let enum_value = i_prot.read_i32()?;
+    Ok(KeyStep::from(enum_value))
+  }
+}
+
+impl From<i32> for KeyStep {
+  fn from(i: i32) -> Self {
+    match i {
+      0 => KeyStep::LOOK,
+      1 => KeyStep::HOLD,
+      2 => KeyStep::RELEASE,
+      3 => KeyStep::ADD,
+      4 => KeyStep::USE,
+      5 => KeyStep::RETIRE,
+      _ => KeyStep(i)
+    }
+  }
+}
+
+impl From<&i32> for KeyStep {
+  fn from(i: &i32) -> Self {
+    KeyStep::from(*i)
+  }
+}
+
+impl From<KeyStep> for i32 {
+  fn from(e: KeyStep) -> i32 {
+    e.0
+  }
+}
+
+impl From<&KeyStep> for i32 {
+  fn from(e: &KeyStep) -> i32 {
+    e.0
+  }
+}
+
 //
 // DigestEnvelope
 //
@@ -4617,6 +4683,307 @@ impl TSerializable for TreeDigestAckAck {
     }
     o_prot.write_list_end()?;
     o_prot.write_field_end()?;
+    o_prot.write_field_stop()?;
+    o_prot.write_struct_end()
+  }
+}
+
+//
+// KeyRequest
+//
+
+/// Frame 75: what is wanted of the receiver's key ring.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyRequest {
+  /// The asking daemon's number; the same in all steps of one change.
+  pub request: i64,
+  pub step: KeyStep,
+  /// USE and RETIRE: which key, 4 bytes.
+  pub key_id: Option<Vec<u8>>,
+  /// ADD: the key.
+  pub key: Option<Vec<u8>>,
+}
+
+impl KeyRequest {
+  pub fn new<F3, F4>(request: i64, step: KeyStep, key_id: F3, key: F4) -> KeyRequest where F3: Into<Option<Vec<u8>>>, F4: Into<Option<Vec<u8>>> {
+    KeyRequest {
+      request,
+      step,
+      key_id: key_id.into(),
+      key: key.into(),
+    }
+  }
+}
+
+impl TSerializable for KeyRequest {
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<KeyRequest> {
+    i_prot.read_struct_begin()?;
+    let mut f_1: Option<i64> = None;
+    let mut f_2: Option<KeyStep> = None;
+    let mut f_3: Option<Vec<u8>> = None;
+    let mut f_4: Option<Vec<u8>> = None;
+    loop {
+      let field_ident = i_prot.read_field_begin()?;
+      if field_ident.field_type == TType::Stop {
+        break;
+      }
+      let field_id = field_id(&field_ident)?;
+      match field_id {
+        1 => {
+          let val = i_prot.read_i64()?;
+          f_1 = Some(val);
+        },
+        2 => {
+          let val = KeyStep::read_from_in_protocol(i_prot)?;
+          f_2 = Some(val);
+        },
+        3 => {
+          let val = i_prot.read_bytes()?;
+          f_3 = Some(val);
+        },
+        4 => {
+          let val = i_prot.read_bytes()?;
+          f_4 = Some(val);
+        },
+        _ => {
+          i_prot.skip(field_ident.field_type)?;
+        },
+      };
+      i_prot.read_field_end()?;
+    }
+    i_prot.read_struct_end()?;
+    verify_required_field_exists("KeyRequest.request", &f_1)?;
+    verify_required_field_exists("KeyRequest.step", &f_2)?;
+    let ret = KeyRequest {
+      request: f_1.expect("auto-generated code should have checked for presence of required fields"),
+      step: f_2.expect("auto-generated code should have checked for presence of required fields"),
+      key_id: f_3,
+      key: f_4,
+    };
+    Ok(ret)
+  }
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let struct_ident = TStructIdentifier::new("KeyRequest");
+    o_prot.write_struct_begin(&struct_ident)?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("request", TType::I64, 1))?;
+    o_prot.write_i64(self.request)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("step", TType::I32, 2))?;
+    self.step.write_to_out_protocol(o_prot)?;
+    o_prot.write_field_end()?;
+    if let Some(ref fld_var) = self.key_id {
+      o_prot.write_field_begin(&TFieldIdentifier::new("key_id", TType::String, 3))?;
+      o_prot.write_bytes(fld_var)?;
+      o_prot.write_field_end()?
+    }
+    if let Some(ref fld_var) = self.key {
+      o_prot.write_field_begin(&TFieldIdentifier::new("key", TType::String, 4))?;
+      o_prot.write_bytes(fld_var)?;
+      o_prot.write_field_end()?
+    }
+    o_prot.write_field_stop()?;
+    o_prot.write_struct_end()
+  }
+}
+
+//
+// RingKey
+//
+
+/// A key of a ring, by its id alone.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RingKey {
+  /// 4 bytes.
+  pub id: Vec<u8>,
+  /// The daemon's own clients that were last heard under it.
+  pub clients: i32,
+}
+
+impl RingKey {
+  pub fn new(id: Vec<u8>, clients: i32) -> RingKey {
+    RingKey {
+      id,
+      clients,
+    }
+  }
+}
+
+impl TSerializable for RingKey {
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<RingKey> {
+    i_prot.read_struct_begin()?;
+    let mut f_1: Option<Vec<u8>> = None;
+    let mut f_2: Option<i32> = None;
+    loop {
+      let field_ident = i_prot.read_field_begin()?;
+      if field_ident.field_type == TType::Stop {
+        break;
+      }
+      let field_id = field_id(&field_ident)?;
+      match field_id {
+        1 => {
+          let val = i_prot.read_bytes()?;
+          f_1 = Some(val);
+        },
+        2 => {
+          let val = i_prot.read_i32()?;
+          f_2 = Some(val);
+        },
+        _ => {
+          i_prot.skip(field_ident.field_type)?;
+        },
+      };
+      i_prot.read_field_end()?;
+    }
+    i_prot.read_struct_end()?;
+    verify_required_field_exists("RingKey.id", &f_1)?;
+    verify_required_field_exists("RingKey.clients", &f_2)?;
+    let ret = RingKey {
+      id: f_1.expect("auto-generated code should have checked for presence of required fields"),
+      clients: f_2.expect("auto-generated code should have checked for presence of required fields"),
+    };
+    Ok(ret)
+  }
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let struct_ident = TStructIdentifier::new("RingKey");
+    o_prot.write_struct_begin(&struct_ident)?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("id", TType::String, 1))?;
+    o_prot.write_bytes(&self.id)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("clients", TType::I32, 2))?;
+    o_prot.write_i32(self.clients)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_stop()?;
+    o_prot.write_struct_end()
+  }
+}
+
+//
+// KeyReport
+//
+
+/// Frame 76: the answer to KeyRequest.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct KeyReport {
+  pub request: i64,
+  pub step: KeyStep,
+  /// One of the codes of PROTOCOL.md; 0: it is so now.
+  pub code: i32,
+  /// False where it was so before.
+  pub changed: bool,
+  /// The ring after the step, 1 to 8 keys; the first seals.
+  pub keys: Vec<RingKey>,
+  /// RETIRE: the daemon's own clients that were last heard under the key.
+  pub cut_off: Option<i32>,
+}
+
+impl KeyReport {
+  pub fn new<F6>(request: i64, step: KeyStep, code: i32, changed: bool, keys: Vec<RingKey>, cut_off: F6) -> KeyReport where F6: Into<Option<i32>> {
+    KeyReport {
+      request,
+      step,
+      code,
+      changed,
+      keys,
+      cut_off: cut_off.into(),
+    }
+  }
+}
+
+impl TSerializable for KeyReport {
+  fn read_from_in_protocol(i_prot: &mut dyn TInputProtocol) -> thrift::Result<KeyReport> {
+    i_prot.read_struct_begin()?;
+    let mut f_1: Option<i64> = None;
+    let mut f_2: Option<KeyStep> = None;
+    let mut f_3: Option<i32> = None;
+    let mut f_4: Option<bool> = None;
+    let mut f_5: Option<Vec<RingKey>> = None;
+    let mut f_6: Option<i32> = None;
+    loop {
+      let field_ident = i_prot.read_field_begin()?;
+      if field_ident.field_type == TType::Stop {
+        break;
+      }
+      let field_id = field_id(&field_ident)?;
+      match field_id {
+        1 => {
+          let val = i_prot.read_i64()?;
+          f_1 = Some(val);
+        },
+        2 => {
+          let val = KeyStep::read_from_in_protocol(i_prot)?;
+          f_2 = Some(val);
+        },
+        3 => {
+          let val = i_prot.read_i32()?;
+          f_3 = Some(val);
+        },
+        4 => {
+          let val = i_prot.read_bool()?;
+          f_4 = Some(val);
+        },
+        5 => {
+          let list_ident = i_prot.read_list_begin()?;
+          let mut val: Vec<RingKey> = Vec::with_capacity(list_ident.size as usize);
+          for _ in 0..list_ident.size {
+            let list_elem_17 = RingKey::read_from_in_protocol(i_prot)?;
+            val.push(list_elem_17);
+          }
+          i_prot.read_list_end()?;
+          f_5 = Some(val);
+        },
+        6 => {
+          let val = i_prot.read_i32()?;
+          f_6 = Some(val);
+        },
+        _ => {
+          i_prot.skip(field_ident.field_type)?;
+        },
+      };
+      i_prot.read_field_end()?;
+    }
+    i_prot.read_struct_end()?;
+    verify_required_field_exists("KeyReport.request", &f_1)?;
+    verify_required_field_exists("KeyReport.step", &f_2)?;
+    verify_required_field_exists("KeyReport.code", &f_3)?;
+    verify_required_field_exists("KeyReport.changed", &f_4)?;
+    verify_required_field_exists("KeyReport.keys", &f_5)?;
+    let ret = KeyReport {
+      request: f_1.expect("auto-generated code should have checked for presence of required fields"),
+      step: f_2.expect("auto-generated code should have checked for presence of required fields"),
+      code: f_3.expect("auto-generated code should have checked for presence of required fields"),
+      changed: f_4.expect("auto-generated code should have checked for presence of required fields"),
+      keys: f_5.expect("auto-generated code should have checked for presence of required fields"),
+      cut_off: f_6,
+    };
+    Ok(ret)
+  }
+  fn write_to_out_protocol(&self, o_prot: &mut dyn TOutputProtocol) -> thrift::Result<()> {
+    let struct_ident = TStructIdentifier::new("KeyReport");
+    o_prot.write_struct_begin(&struct_ident)?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("request", TType::I64, 1))?;
+    o_prot.write_i64(self.request)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("step", TType::I32, 2))?;
+    self.step.write_to_out_protocol(o_prot)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("code", TType::I32, 3))?;
+    o_prot.write_i32(self.code)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("changed", TType::Bool, 4))?;
+    o_prot.write_bool(self.changed)?;
+    o_prot.write_field_end()?;
+    o_prot.write_field_begin(&TFieldIdentifier::new("keys", TType::List, 5))?;
+    o_prot.write_list_begin(&TListIdentifier::new(TType::Struct, self.keys.len() as i32))?;
+    for e in &self.keys {
+      e.write_to_out_protocol(o_prot)?;
+    }
+    o_prot.write_list_end()?;
+    o_prot.write_field_end()?;
+    if let Some(fld_var) = self.cut_off {
+      o_prot.write_field_begin(&TFieldIdentifier::new("cut_off", TType::I32, 6))?;
+      o_prot.write_i32(fld_var)?;
+      o_prot.write_field_end()?
+    }
     o_prot.write_field_stop()?;
     o_prot.write_struct_end()
   }

@@ -1,6 +1,6 @@
 //! The overlay's keys and secret, as the configuration gives them. All are wiped when dropped; none shows itself in `Debug`.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt as HkdfSalt};
@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 /// How many keys a ring holds at most.
 pub const MAX_KEYS: usize = 8;
 
-/// Names a key in headers without showing anything of it.
+/// Names a key in headers without showing anything of it: 32 bits of a one-way function that no other derivation shares. Of a random key that
+/// tells nothing; who can guess a key can confirm the guess with it, as with any datagram.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyId(pub [u8; 4]);
 
@@ -20,6 +21,22 @@ impl fmt::Display for KeyId {
         write!(formatter, "{:08x}", u32::from_be_bytes(self.0))
     }
 }
+
+impl FromStr for KeyId {
+    type Err = NoKeyId;
+
+    /// 8 hexadecimal digits, as [`Display`](fmt::Display) writes them.
+    fn from_str(text: &str) -> Result<Self, NoKeyId> {
+        let digits = text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| digits).ok_or(NoKeyId)?;
+        Ok(KeyId(number.to_be_bytes()))
+    }
+}
+
+/// The text is no key id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a key id has 8 hexadecimal digits, as the list of keys shows it")]
+pub struct NoKeyId;
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,7 +65,8 @@ impl OverlayKey {
         self.id
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    /// The key itself, to be kept or passed on to who may have it; never to be shown.
+    pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
@@ -146,6 +164,11 @@ impl KeyRing {
     /// The key of this id.
     pub fn find(&self, id: KeyId) -> Option<&OverlayKey> {
         self.keys.iter().find(|key| key.id() == id)
+    }
+
+    /// All keys, the sealing one first.
+    pub fn keys(&self) -> &[OverlayKey] {
+        &self.keys
     }
 
     /// The ids of all keys, that of the sealing one first.

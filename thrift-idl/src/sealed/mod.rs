@@ -13,7 +13,7 @@ mod keys;
 mod replay;
 mod seal;
 
-pub use keys::{KeyId, KeyRing, KeyRingError, MAX_KEYS, OverlayKey, OverlaySecret};
+pub use keys::{KeyId, KeyRing, KeyRingError, MAX_KEYS, NoKeyId, OverlayKey, OverlaySecret};
 pub use replay::{REPLAY_WINDOW, ReplayWindow};
 pub use seal::{MAX_COUNTER, OpenError, SealError, Sealer, SenderKey};
 

@@ -113,21 +113,21 @@ impl Sealer {
     /// Allocates only where `out` lacks room for the tag. After an error `out` and the counter are unchanged.
     #[inline]
     pub fn finish(&mut self, receiver: u64, out: &mut Vec<u8>, offset: usize) -> Result<(), SealError> {
-        if self.counter >= MAX_COUNTER {
-            return Err(SealError::Exhausted);
+        seal(&self.key, &mut self.counter, receiver, out, offset)
+    }
+
+    /// The same under another key of the ring, for a receiver that does not have the sealing one. The counter is common to all keys.
+    pub fn finish_under(
+        &mut self,
+        key: &SenderKey,
+        receiver: u64,
+        out: &mut Vec<u8>,
+        offset: usize,
+    ) -> Result<(), SealError> {
+        if (key.role, key.salt) != (self.key.role, self.key.salt) {
+            return Err(SealError::OtherSender);
         }
-        let datagram = out.get_mut(offset..).ok_or(SealError::NotStarted)?;
-        let (header, frames) = datagram.split_first_chunk_mut::<HEADER_LEN>().ok_or(SealError::NotStarted)?;
-        let counter = self.counter + 1;
-        header[..RECEIVER_AT].copy_from_slice(&self.key.sender);
-        header[RECEIVER_AT..32].copy_from_slice(&receiver.to_be_bytes());
-        header[32..].copy_from_slice(&counter.to_be_bytes());
-        let tag = self.key.key.seal_in_place_separate_tag(nonce_of(header), Aad::from(&*header), frames);
-        let tag = tag.map_err(|_| SealError::TooLong)?;
-        debug_assert_eq!(tag.as_ref().len(), TAG_LEN);
-        out.extend_from_slice(tag.as_ref());
-        self.counter = counter;
-        Ok(())
+        seal(key, &mut self.counter, receiver, out, offset)
     }
 
     /// Takes over the ring's sealing key, if it is another one. Counters go on.
@@ -165,6 +165,32 @@ impl fmt::Debug for Sealer {
     }
 }
 
+/// Seals under the next counter, which is then used, whatever the key.
+#[inline]
+fn seal(
+    key: &SenderKey,
+    last: &mut u64,
+    receiver: u64,
+    out: &mut Vec<u8>,
+    offset: usize,
+) -> Result<(), SealError> {
+    if *last >= MAX_COUNTER {
+        return Err(SealError::Exhausted);
+    }
+    let datagram = out.get_mut(offset..).ok_or(SealError::NotStarted)?;
+    let (header, frames) = datagram.split_first_chunk_mut::<HEADER_LEN>().ok_or(SealError::NotStarted)?;
+    let counter = *last + 1;
+    header[..RECEIVER_AT].copy_from_slice(&key.sender);
+    header[RECEIVER_AT..32].copy_from_slice(&receiver.to_be_bytes());
+    header[32..].copy_from_slice(&counter.to_be_bytes());
+    let tag = key.key.seal_in_place_separate_tag(nonce_of(header), Aad::from(&*header), frames);
+    let tag = tag.map_err(|_| SealError::TooLong)?;
+    debug_assert_eq!(tag.as_ref().len(), TAG_LEN);
+    out.extend_from_slice(tag.as_ref());
+    *last = counter;
+    Ok(())
+}
+
 /// Why a datagram was not sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SealError {
@@ -174,6 +200,9 @@ pub enum SealError {
     /// There is no room for a header at the offset: it is not what `start` returned, or the buffer was truncated.
     #[error("no datagram was started at this offset")]
     NotStarted,
+    /// The key is another sender's, or of another role.
+    #[error("the key is another sender's")]
+    OtherSender,
     /// The frames are longer than AES-GCM can seal, 64 GiB.
     #[error("the datagram is too long to be sealed")]
     TooLong,
@@ -205,6 +234,37 @@ mod tests {
         assert_eq!(Header::parse(&out), Some(expected));
         assert_eq!(expected.to_bytes(), out[..HEADER_LEN]);
         assert_eq!(out.len(), OVERHEAD);
+    }
+
+    #[test]
+    fn keys_share_the_counter_and_only_the_senders_own_seal() {
+        let (salt, none) = (Salt::new(1, 2), OverlaySecret::none());
+        let other = OverlayKey::new(b"another key");
+        let mut sealer =
+            Sealer::new(&KeyRing::new(OverlayKey::new(b"key")), Role::DaemonToClient, salt, &none);
+        let key = SenderKey::derive(&other, Role::DaemonToClient, &salt, &none);
+        let mut counters = Vec::new();
+        for under in [None, Some(&key), Some(&key), None] {
+            let mut out = Vec::new();
+            let offset = sealer.start(&mut out);
+            out.extend_from_slice(b"frames");
+            match under {
+                Some(key) => sealer.finish_under(key, 7, &mut out, offset).unwrap(),
+                None => sealer.finish(7, &mut out, offset).unwrap(),
+            }
+            let header = Header::parse(&out).unwrap();
+            counters.push(header.counter);
+            assert_eq!(header.key_id == other.id(), under.is_some());
+            assert_eq!(key.open(&mut out).is_ok(), under.is_some());
+        }
+        assert_eq!(counters, [1, 2, 3, 4]);
+        for (role, salt) in [(Role::DaemonToDaemon, salt), (Role::DaemonToClient, Salt::new(1, 3))] {
+            let foreign = SenderKey::derive(&other, role, &salt, &none);
+            let mut out = Vec::new();
+            let offset = sealer.start(&mut out);
+            assert_eq!(sealer.finish_under(&foreign, 7, &mut out, offset), Err(SealError::OtherSender));
+            assert_eq!((out.len(), sealer.counter()), (HEADER_LEN, 4));
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(crate) fn all() -> Vec<Sample> {
     samples.extend(link());
     samples.extend(numbered());
     samples.extend(members_and_state());
+    samples.extend(keys());
     samples
 }
 
@@ -226,6 +227,44 @@ fn members_and_state() -> Vec<Sample> {
             frame::TREE_DIGEST_ACK_ACK,
             "usual",
             &TreeDigestAckAck::new(1, owners(), vec![OwnerVersion::new(generation(2), 0)]),
+        ),
+    ]
+}
+
+fn keys() -> Vec<Sample> {
+    let request = |step, key_id: Option<&[u8]>, key: Option<&[u8]>| {
+        KeyRequest::new(7, step, key_id.map(<[u8]>::to_vec), key.map(<[u8]>::to_vec))
+    };
+    let key = |id: &[u8], clients| RingKey::new(id.to_vec(), clients);
+    let ring = vec![key(&[0xde, 0xad, 0, 1], 0), key(b"\xff\xff\xff\xff", 4_096)];
+    vec![
+        sample(frame::KEY_REQUEST, "look", &request(KeyStep::LOOK, None, None)),
+        sample(frame::KEY_REQUEST, "hold", &request(KeyStep::HOLD, None, None)),
+        sample(frame::KEY_REQUEST, "release", &request(KeyStep::RELEASE, None, None)),
+        sample(frame::KEY_REQUEST, "add", &request(KeyStep::ADD, None, Some(b"the next key of the overlay"))),
+        sample(frame::KEY_REQUEST, "use", &request(KeyStep::USE, Some(&[0xde, 0xad, 0, 1]), None)),
+        sample(frame::KEY_REQUEST, "retire", &request(KeyStep::RETIRE, Some(b"\xff\xff\xff\xff"), None)),
+        sample(
+            frame::KEY_REPORT,
+            "done",
+            &KeyReport::new(7, KeyStep::USE, gossiperl_idl::code::DONE, true, ring.clone(), None),
+        ),
+        sample(
+            frame::KEY_REPORT,
+            "refused",
+            &KeyReport::new(
+                7,
+                KeyStep::RETIRE,
+                gossiperl_idl::code::KEY_SEALING,
+                false,
+                vec![ring[0].clone()],
+                None,
+            ),
+        ),
+        sample(
+            frame::KEY_REPORT,
+            "clients are cut off",
+            &KeyReport::new(-1, KeyStep::RETIRE, gossiperl_idl::code::DONE, true, ring, 3),
         ),
     ]
 }
