@@ -9,6 +9,7 @@
 mod answer;
 mod auth;
 mod connections;
+mod events;
 mod files;
 mod password;
 mod problem;
@@ -21,7 +22,10 @@ mod users;
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, oneshot},
+};
 
 use crate::{config::RestSettings, manage::Host};
 
@@ -29,6 +33,7 @@ pub use password::{hash as hash_password, is_hash as is_password_hash};
 pub use problem::Code;
 pub use routes::open_api;
 
+use events::Hubs;
 use files::Files;
 use server::Server;
 use throttle::Throttle;
@@ -39,6 +44,9 @@ struct Shared {
     host: Host,
     users: Users,
     throttle: Throttle,
+    hubs: Hubs,
+    /// Taken by streams of events.
+    streams: Arc<Semaphore>,
 }
 
 /// The management interface that runs.
@@ -78,7 +86,13 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     let tls = tls::load(settings, &files)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     files.keep("address", format!("{scheme}://{address}\n").as_bytes())?;
-    let shared = Arc::new(Shared { host: host.clone(), users, throttle: Throttle::default() });
+    let shared = Arc::new(Shared {
+        host: host.clone(),
+        users,
+        throttle: Throttle::default(),
+        hubs: Hubs::default(),
+        streams: routes::permits(),
+    });
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = Server { shared, settings: settings.clone(), files, tls };

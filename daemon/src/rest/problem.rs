@@ -29,6 +29,8 @@ pub enum Code {
     NoUser,
     /// The body is not JSON, or not a JSON object.
     NotJson,
+    /// A parameter of the query is not as it must be.
+    BadRequest,
     /// The body is larger than 1 MiB.
     TooLarge,
     /// The request took longer than 30 s to arrive or to be answered.
@@ -67,7 +69,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::NoRoute,
         Code::NoMethod,
         Code::UnknownOverlay,
@@ -75,6 +77,7 @@ impl Code {
         Code::TooManyAttempts,
         Code::NoUser,
         Code::NotJson,
+        Code::BadRequest,
         Code::TooLarge,
         Code::TooSlow,
         Code::OverlayExists,
@@ -114,6 +117,7 @@ impl Code {
             Code::NotJson => {
                 ("not_json", StatusCode::BAD_REQUEST, "The body is no JSON of the kind expected")
             }
+            Code::BadRequest => ("bad_request", StatusCode::BAD_REQUEST, "A parameter is not as it must be"),
             Code::TooLarge => ("too_large", StatusCode::PAYLOAD_TOO_LARGE, "The body is too large"),
             Code::TooSlow => ("too_slow", StatusCode::REQUEST_TIMEOUT, "The request took too long"),
             Code::OverlayExists => {

@@ -111,6 +111,11 @@ pub(super) async fn subscriptions(Overlay(running): Overlay) -> Result<Json<Subs
     Ok(Json(StatusCode::OK, answer))
 }
 
+/// A member as JSON.
+pub(in crate::rest) fn member(view: &View) -> serde_json::Value {
+    serde_json::to_value(Member::from(view.clone())).unwrap_or_default()
+}
+
 impl From<View> for Member {
     fn from(view: View) -> Self {
         let state = match view.state {

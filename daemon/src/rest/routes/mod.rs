@@ -2,6 +2,7 @@
 
 mod configuration;
 mod digest;
+mod events;
 mod health;
 mod host;
 mod looking;
@@ -28,6 +29,9 @@ use super::{
     answer::Json,
     problem::{Code, Problem},
 };
+
+pub(super) use events::permits;
+pub(super) use looking::member;
 
 /// Bytes of a body at most.
 const LONGEST_BODY: usize = 1 << 20;
@@ -71,6 +75,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(looking::subscriptions))
         .routes(routes!(configuration::configuration))
         .routes(routes!(digest::publish))
+        .routes(routes!(events::events))
         .routes(routes!(statistics::total))
         .routes(routes!(statistics::window))
         .routes(routes!(statistics::scrape))

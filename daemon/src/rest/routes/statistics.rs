@@ -112,7 +112,8 @@ impl<S: Sync> axum::extract::FromRequestParts<S> for InPath {
     async fn from_request_parts(parts: &mut axum::http::request::Parts, _: &S) -> Result<Self, Problem> {
         let name = path_value(parts, "window").await?;
         name.parse().map(InPath).map_err(|_| {
-            let detail = format!("{name:?} is no window; there are total, 1d, 12h, 6h, 3h, 1h, 30m, 10m and 1m");
+            let detail =
+                format!("{name:?} is no window; there are total, 1d, 12h, 6h, 3h, 1h, 30m, 10m and 1m");
             Problem::new(Code::UnknownWindow, detail)
         })
     }
