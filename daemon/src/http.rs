@@ -8,19 +8,21 @@ use reqwest::{Certificate, Client, ClientBuilder, Url, redirect::Policy};
 /// Longest time until a connection stands.
 const CONNECTING: Duration = Duration::from_secs(5);
 
-/// A client for servers at this address. A request as a whole, answer included, takes `within` at most. `authority`: a file with certificates of
+/// A client for servers at this address. A request as a whole, answer included, takes `within` at most; `None`: an answer may go on for ever. `authority`: a file with certificates of
 /// authorities to trust in place of the system's.
 ///
 /// Redirects are not followed, since requests carry credentials that are for one server alone.
-pub fn client(url: &Url, authority: Option<&Path>, within: Duration) -> anyhow::Result<Client> {
+pub fn client(url: &Url, authority: Option<&Path>, within: Option<Duration>) -> anyhow::Result<Client> {
     // Fails where one is installed already, which is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = Client::builder()
+    let mut builder = Client::builder()
         .user_agent(concat!("gossiperl/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECTING)
-        .timeout(within)
         .redirect(Policy::none())
         .no_proxy();
+    if let Some(within) = within {
+        builder = builder.timeout(within);
+    }
     trusting(builder, url, authority)?.build().context("cannot make an HTTP client")
 }
 

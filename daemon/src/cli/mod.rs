@@ -4,7 +4,9 @@ mod bench;
 mod check;
 mod connection;
 mod demo;
+mod hash_password;
 mod man;
+mod management;
 mod members;
 mod output;
 mod publish;
@@ -51,6 +53,18 @@ enum Command {
     Reach(reach::Reach),
     /// Measure messages a second and latency.
     Bench(bench::Bench),
+    /// List, add, show, change and remove a daemon's overlays.
+    Overlay(management::Overlay),
+    /// Show what an overlay has counted.
+    Stats(management::Stats),
+    /// Show the tokens of all overlays.
+    Tokens(management::Tokens),
+    /// Print what happens in an overlay, until interrupted.
+    Events(management::Events),
+    /// Have the daemon read its configuration again.
+    Reload(management::Reload),
+    /// Read a password from standard input and print its hash, for `[rest]` in the configuration.
+    HashPassword,
     /// Start three daemons on this machine, exchange messages, kill one, and show what happens.
     Demo,
     /// A daemon of the demonstration, which ends with it.
@@ -87,6 +101,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Subscribe(command) => command.run(),
         Command::Reach(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Overlay(command) => command.run(),
+        Command::Stats(command) => command.run(),
+        Command::Tokens(command) => command.run(),
+        Command::Events(command) => command.run(),
+        Command::Reload(command) => command.run(),
+        Command::HashPassword => hash_password::run(),
         Command::Demo => demo::run(),
         Command::Daemon { config } => {
             demo::stop_with_parent();

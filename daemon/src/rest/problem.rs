@@ -291,4 +291,13 @@ mod tests {
         assert_eq!(Code::ALL.last(), Some(&Code::Internal));
         assert_eq!(Code::Internal as usize + 1, Code::ALL.len());
     }
+
+    #[test]
+    fn the_manual_lists_every_code_with_its_status() {
+        let manual = include_str!("../../../docs/rest.md");
+        for (code, status, title) in Code::ALL.map(Code::parts) {
+            let row = format!("| `{code}` | {} | {title} |", status.as_u16());
+            assert!(manual.contains(&row), "{row}");
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod interrupted;
 mod legacy;
 mod lonely;
+mod management;
 mod manager;
 mod messages;
 mod multicast;

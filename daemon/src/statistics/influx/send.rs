@@ -40,7 +40,7 @@ pub(super) enum Outcome {
 impl Server {
     /// Reads the files that the settings name.
     pub(super) fn new(settings: &InfluxSettings) -> anyhow::Result<Self> {
-        let client = http::client(&settings.url, settings.certificates.as_deref(), WITHIN)
+        let client = http::client(&settings.url, settings.certificates.as_deref(), Some(WITHIN))
             .context("statistics.influxdb cannot be written to")?;
         let mut write = settings.url.clone();
         // An address of http or https has a path.

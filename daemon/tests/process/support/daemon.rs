@@ -51,6 +51,18 @@ impl Daemon {
         daemon
     }
 
+    /// Starts host-1 likewise, with a management interface on a port of its own.
+    pub(crate) fn managed(ip: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ip: IpAddr = ip.parse().expect("an address");
+        let table =
+            Table { name: "main", ip, port: free_port(&[ip]), seeds: &[], more: "member_name = \"host-1\"" };
+        let mut daemon = Daemon::start(&write_config(folder.path(), "[rest]\nport = 0", &[table]));
+        daemon._folder = Some(folder);
+        daemon.wait_for("started");
+        daemon
+    }
+
     /// Waits for the next line of the log that has these words; returns the log since the last such line.
     pub(crate) fn wait_for(&self, words: &str) -> String {
         self.log.wait_for(&[words])

@@ -1,0 +1,110 @@
+//! Requests to the management interface, and what it refuses in words.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use serde_json::Value;
+
+use super::credentials::{Management, Proof};
+use crate::http;
+
+/// Longest time for a request, its answer included; a little more than the daemon's own.
+const WITHIN: Duration = Duration::from_secs(35);
+/// Longest answer that is read.
+const LONGEST: usize = 64 << 20;
+
+/// A daemon's management interface.
+pub(super) struct Server {
+    client: Client,
+    url: Url,
+}
+
+impl Server {
+    /// The one that the options name. Nothing is sent.
+    pub(super) fn of(management: &Management) -> anyhow::Result<Self> {
+        Self::within(management, Some(WITHIN))
+    }
+
+    /// The same, for answers that do not end.
+    pub(super) fn streaming(management: &Management) -> anyhow::Result<Self> {
+        Self::within(management, None)
+    }
+
+    fn within(management: &Management, within: Option<Duration>) -> anyhow::Result<Self> {
+        let (url, cacert) = management.server()?;
+        let url: Url =
+            url.parse().map_err(|_| anyhow!("{url:?} is no URL, such as https://127.0.0.1:8080"))?;
+        let client = http::client(&url, cacert.as_deref(), within)?;
+        Ok(Server { client, url })
+    }
+
+    /// GET of a path whose parts are separated by slashes.
+    pub(super) async fn get(&self, path: &str, proof: &Proof) -> anyhow::Result<Value> {
+        self.send(Method::GET, path, proof, None).await
+    }
+
+    /// Any request with a JSON answer.
+    pub(super) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        proof: &Proof,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
+        let mut request = self.request(method, path, proof)?;
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = self.answered(request).await?;
+        let bytes = read(answer).await?;
+        serde_json::from_slice(&bytes)
+            .context("the answer is no JSON; is this gossiperld's management interface?")
+    }
+
+    /// A request that is not sent yet.
+    pub(super) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        proof: &Proof,
+    ) -> anyhow::Result<RequestBuilder> {
+        let mut url = self.url.clone();
+        let parts = url.path_segments_mut();
+        parts.map_err(|()| anyhow!("{} can have no path", self.url))?.pop_if_empty().extend(path.split('/'));
+        let request = self.client.request(method, url);
+        Ok(match proof {
+            Proof::Basic(user, password) => request.basic_auth(user, Some(password.as_str())),
+            Proof::Token(token) => request.header("x-session-token", token.as_str()),
+        })
+    }
+
+    /// Sends it; what is refused is an error with the daemon's own words.
+    pub(super) async fn answered(&self, request: RequestBuilder) -> anyhow::Result<Response> {
+        let answer = request.send().await.map_err(reqwest::Error::without_url);
+        let answer =
+            answer.with_context(|| format!("the management interface at {} does not answer", self.url))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let problem: Value = serde_json::from_slice(&read(answer).await?).unwrap_or_default();
+        match problem["detail"].as_str() {
+            Some(detail) => bail!(
+                "{} ({status}, {})",
+                crate::printable::Printable(detail),
+                problem["code"].as_str().unwrap_or("-")
+            ),
+            None => bail!("refused: {status}"),
+        }
+    }
+}
+
+async fn read(mut answer: Response) -> anyhow::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(reqwest::Error::without_url)? {
+        bytes.extend_from_slice(&chunk);
+        anyhow::ensure!(bytes.len() <= LONGEST, "the answer has more than {LONGEST} bytes");
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,179 @@
+//! The commands of operators, against a daemon whose management interface is on.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    net::IpAddr,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{Daemon, GOSSIPERL, KEY, ended, free_port};
+
+/// Runs an operator's command: exit code, standard output, standard error.
+fn run(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
+    daemon.run(arguments)
+}
+
+/// The same, which must succeed; what it prints.
+fn done(daemon: &Daemon, arguments: &[&str]) -> String {
+    let (code, printed, told) = run(daemon, arguments);
+    assert_eq!(code, 0, "{arguments:?}: {told}");
+    printed
+}
+
+/// A file with an overlay's properties, in a folder of its own.
+fn properties(daemon: &Daemon, text: &str) -> String {
+    let file = daemon.config().with_file_name("properties");
+    fs::write(&file, text).expect("written");
+    file.to_str().expect("a path").to_owned()
+}
+
+fn orders() -> (u16, String) {
+    let ip: IpAddr = [127, 0, 0, 1].into();
+    let port = free_port(&[ip]);
+    (port, format!("ip = \"{ip}\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\n"))
+}
+
+#[test]
+fn an_overlay_is_added_shown_changed_and_removed() {
+    let daemon = Daemon::managed("127.0.0.1");
+    assert_eq!(done(&daemon, &["overlay", "list"]), "main\n");
+    let (port, text) = orders();
+    let token = done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &text)]);
+    assert_eq!(token.trim().len(), 64);
+    assert_eq!(done(&daemon, &["overlay", "list"]), "main\norders\n");
+    assert!(done(&daemon, &["tokens"]).contains(token.trim()));
+
+    done(&daemon, &["overlay", "set", "orders", "quarantine_after", "31.5"]);
+    done(&daemon, &["overlay", "set", "orders", "preset", "wan"]);
+    let shown: Value =
+        serde_json::from_str(&done(&daemon, &["overlay", "show", "orders", "--json"])).expect("JSON");
+    let shown = &shown["configuration"];
+    assert_eq!(shown["quarantine_after"], json!(31.5));
+    assert_eq!(shown["preset"], json!("wan"));
+    assert_eq!(shown["port"], json!(port));
+    assert_eq!(shown["symmetric_key"], json!("protected"));
+    assert!(!shown.to_string().contains(KEY));
+
+    done(&daemon, &["overlay", "remove", "orders"]);
+    assert_eq!(done(&daemon, &["overlay", "list"]), "main\n");
+    let (code, _, told) = run(&daemon, &["overlay", "show", "orders"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("orders"), "{told}");
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_remedy() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let (_, text) = orders();
+    for (wrong, words) in [
+        (text.replace("port", "prot"), "did you mean `port`?"),
+        (text.replace("symmetric_key", "# symmetric_key"), "`gossiperl keygen` makes one"),
+        (text.replace("racks", "# racks"), "no_seeds"),
+        ("not = toml = at all".to_owned(), "line 1"),
+    ] {
+        let (code, _, told) = run(&daemon, &["overlay", "add", "orders", &properties(&daemon, &wrong)]);
+        assert_eq!(code, 1, "{wrong}");
+        assert!(told.contains(words), "{words}: {told}");
+        assert!(!told.contains(KEY), "{told}");
+    }
+    for (arguments, words) in [
+        (&["overlay", "set", "main", "port", "1"][..], "overlay_of_file"),
+        (&["overlay", "remove", "main"], "overlay_of_file"),
+        (&["overlay", "add", "main", &properties(&daemon, &text)], "overlay_exists"),
+        (&["stats", "main", "--window", "2h"], "unknown_window"),
+    ] {
+        let (code, _, told) = run(&daemon, arguments);
+        assert_eq!(code, 1, "{arguments:?}");
+        assert!(told.contains(words), "{words}: {told}");
+    }
+}
+
+#[test]
+fn credentials_come_from_files_and_the_environment() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let data = daemon.config().with_file_name("data");
+    let (url, certificate) = (data.join("rest/address"), data.join("rest/certificate.pem"));
+    let url = fs::read_to_string(url).expect("an address");
+    let from_elsewhere = |arguments: &[&str], variable: &str, value: &str| {
+        let mut command = Command::new(GOSSIPERL);
+        command.args(arguments).arg("--url").arg(url.trim()).arg("--cacert").arg(&certificate);
+        // A configuration that is not there shows that none is read.
+        command.env("GOSSIPERL_CONFIG", "/nowhere").env(variable, value);
+        ended(command.output().expect("started"))
+    };
+    let user = fs::read_to_string(data.join("rest/rest_user")).expect("credentials");
+    let token = fs::read_to_string(data.join("overlays/main/token")).expect("a token");
+    assert_eq!(from_elsewhere(&["overlay", "list"], "GOSSIPERL_REST_USER", user.trim()).1, "main\n");
+    let (code, printed, _) = from_elsewhere(&["stats", "main"], "GOSSIPERL_TOKEN", token.trim());
+    assert_eq!(code, 0);
+    assert!(printed.starts_with("FIGURE"), "{printed}");
+    let (code, _, told) =
+        from_elsewhere(&["overlay", "list"], "GOSSIPERL_REST_USER", "rest_user:wrong password");
+    assert_eq!(code, 1);
+    assert!(told.contains("unauthorized") && !told.contains("wrong password"), "{told}");
+}
+
+#[test]
+fn events_are_printed_as_they_happen() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let mut command = daemon.command(&["events", "main", "--types", "news,member_in", "--json"]);
+    let mut following = command.stdout(Stdio::piped()).spawn().expect("started");
+    let mut lines = BufReader::new(following.stdout.take().expect("piped")).lines();
+    let mut next =
+        || -> Value { serde_json::from_str(&lines.next().expect("a line").expect("read")).expect("JSON") };
+    // The daemon subscribes on behalf of who watches: its own client is the first thing to be seen.
+    let first = next();
+    assert_eq!(first["event"], "member_in");
+    let observer = first["data"]["member"]["name"].as_str().expect("a name").to_owned();
+    assert!(observer.starts_with("gossiperld-events-"), "{observer}");
+    // Its subscription may come a moment after itself.
+    let published = std::iter::repeat_with(|| done(&daemon, &["publish", "news", "hello"]));
+    let mut published = published.take(60);
+    let delivered = loop {
+        published.next().expect("within a minute or so");
+        let seen = next();
+        if seen["event"] == "delivery" {
+            break seen;
+        }
+        assert_eq!(seen["event"], "member_in");
+    };
+    assert_eq!(
+        (&delivered["data"]["event_type"], &delivered["data"]["text"]),
+        (&json!("news"), &json!("hello"))
+    );
+    following.kill().expect("killed");
+    following.wait().expect("ended");
+}
+
+#[test]
+fn a_reload_takes_over_a_changed_file() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let (port, _) = orders();
+    let mut file = fs::OpenOptions::new().append(true).open(daemon.config()).expect("opened");
+    write!(
+        file,
+        "[overlays.second]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\n"
+    )
+    .expect("written");
+    assert!(done(&daemon, &["reload"]).contains("taken over"));
+    assert_eq!(done(&daemon, &["overlay", "list"]), "main\nsecond\n");
+    writeln!(file, "port = 5").expect("written");
+    let (code, _, told) = run(&daemon, &["reload"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("not_reloaded") && told.contains("port"), "{told}");
+    assert_eq!(done(&daemon, &["overlay", "list"]), "main\nsecond\n", "as it was");
+}
+
+#[test]
+fn a_password_is_hashed_and_never_shown() {
+    let mut command = Command::new(GOSSIPERL);
+    command.arg("hash-password").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut hashing = command.spawn().expect("started");
+    hashing.stdin.take().expect("piped").write_all(b"correct horse\n").expect("read");
+    let (code, printed, told) = ended(hashing.wait_with_output().expect("ended"));
+    assert_eq!(code, 0, "{told}");
+    assert!(printed.starts_with("$argon2id$") && !printed.contains("horse"), "{printed}");
+}
