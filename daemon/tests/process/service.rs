@@ -86,12 +86,12 @@ fn logs_are_json_when_asked_for() {
 }
 
 #[test]
-fn sighup_does_not_end_it() {
+fn sighup_reads_the_configuration_again() {
     let (folder, _) = configuration(&["127.0.0.37"], "");
     let daemon = Daemon::start(&folder.path().join("gossiperl.toml"));
     daemon.wait_for("started");
     daemon.signal(Signal::SIGHUP);
-    daemon.wait_for("SIGHUP: reloading is not supported yet");
+    daemon.wait_for("configuration read again");
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.code(), 0);
 }
