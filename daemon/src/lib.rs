@@ -5,6 +5,7 @@ pub mod config;
 pub mod driver;
 pub mod exit;
 pub mod http;
+pub mod keys;
 pub mod logging;
 pub mod lookup;
 pub mod manage;

@@ -1,7 +1,10 @@
-//! What an overlay keeps between runs, under `data_dir/overlays/NAME/`: our made-up name, and where members last were.
+//! What an overlay keeps between runs, under `data_dir/overlays/NAME/`: our made-up name, where members last were, and a key ring that was changed
+//! at run time.
 //!
 //! Losing any of it is survivable, so a file that cannot be understood is moved aside (`….damaged`) and the daemon starts
 //! without. Files are replaced whole: written beside, flushed to the disk, renamed. Only the owner can read them.
+
+mod ring;
 
 use std::{
     fmt,
@@ -158,7 +161,9 @@ impl Store {
     pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.folder.join(name);
         let read = File::open(&path).and_then(|file| {
-            let mut bytes = Vec::new();
+            // At once: what grows leaves copies behind, and some of this is secret.
+            let len = file.metadata()?.len().min(LONGEST_FILE);
+            let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default() + 1);
             file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
             Ok(bytes)
         });

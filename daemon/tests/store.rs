@@ -10,6 +10,8 @@ use std::{
 };
 
 use gossiperl_daemon::store::{MOST_ADDRESSES, Store};
+use gossiperl_idl::sealed::OverlayKey;
+use gossiperl_overlay::KeyId;
 use tempfile::TempDir;
 
 fn store() -> (TempDir, Store, PathBuf) {
@@ -109,4 +111,60 @@ fn a_folder_that_cannot_be_made_is_an_error_that_says_what_to_do() {
     fs::write(&file, "").expect("written");
     let told = Store::open(&file, "main").expect_err("an error").to_string();
     assert!(told.contains(&file.display().to_string()) && told.contains("data_dir"), "{told}");
+}
+
+fn ring(keys: &[&str]) -> Vec<zeroize::Zeroizing<Vec<u8>>> {
+    keys.iter().map(|key| key.as_bytes().to_vec().into()).collect()
+}
+
+fn ids(keys: &[&str]) -> Vec<KeyId> {
+    keys.iter().map(|key| OverlayKey::new(key.as_bytes()).id()).collect()
+}
+
+#[test]
+fn a_ring_comes_back_for_the_keys_it_was_derived_from_and_no_others() {
+    let (_folder, store, own) = store();
+    assert!(store.ring(&ids(&["old"])).is_none());
+    store.save_ring(&ids(&["old"]), &ring(&["first", "old"])).expect("saved");
+    store.save_ring(&ids(&["old"]), &ring(&["new", "old"])).expect("saved");
+    assert_eq!(mode(&own.join("keys.json")), 0o600);
+    assert!(store.ring(&ids(&["old"])) == Some(ring(&["new", "old"])));
+    assert!(store.ring(&ids(&["old"])) == Some(ring(&["new", "old"])), "as often as it is wanted");
+    let text = fs::read_to_string(own.join("keys.json")).expect("there");
+    assert!(text.contains(&ids(&["old"])[0].to_string()), "{text}");
+    for others in [&["other"][..], &["old", "other"], &["new", "old"], &["new"]] {
+        store.save_ring(&ids(&["old"]), &ring(&["new", "old"])).expect("saved");
+        assert!(store.ring(&ids(others)).is_none(), "the configuration counts");
+        assert!(!own.join("keys.json").exists(), "and keys that nobody wants are not left lying about");
+    }
+}
+
+#[test]
+fn a_damaged_ring_is_moved_aside() {
+    let (_folder, store, own) = store();
+    let configured = ids(&["old"]);
+    let ids = configured[0];
+    let nine: Vec<String> = (b'A'..b'J').map(|letter| format!("{}AAA", char::from(letter))).collect();
+    let of =
+        |version: u32, keys: &str| format!(r#"{{"version":{version},"configured":["{ids}"],"keys":{keys}}}"#);
+    let damaged = [
+        String::new(),
+        "{".to_owned(),
+        "\0".repeat(200),
+        of(2, r#"["AAAA"]"#),
+        of(1, "[]"),
+        of(1, r#"[""]"#),
+        of(1, r#"["no base64!"]"#),
+        of(1, r#"["AAAA","AAAA"]"#),
+        of(1, &format!("{nine:?}")),
+        " ".repeat(2 << 20),
+    ];
+    for text in damaged {
+        fs::write(own.join("keys.json"), &text).expect("written");
+        assert!(store.ring(&configured).is_none(), "{text:.80}");
+        assert!(!own.join("keys.json").exists(), "{text:.80}");
+        assert_eq!(fs::read_to_string(own.join("keys.json.damaged")).expect("kept"), text);
+    }
+    fs::write(own.join("keys.json"), of(1, r#"["AAAA"]"#)).expect("written");
+    assert_eq!(store.ring(&configured).expect("a ring")[0].as_slice(), [0, 0, 0]);
 }

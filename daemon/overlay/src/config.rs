@@ -47,6 +47,8 @@ pub struct Config {
     pub redelivery_retry_max: u32,
     /// How often a protocol-2 client is to be heard of. Default 2 s.
     pub keepalive_every: Duration,
+    /// Whether changes of the key ring count as done only once the driver says that they are kept. Default: no.
+    pub keeps_ring: bool,
     /// Where several overlays of this process hold the identities of members, each once: for simulations, whose overlays have the same
     /// members. Default: none.
     pub identities: Option<Identities>,
@@ -207,6 +209,7 @@ impl Config {
             redelivery_retry_every: Duration::from_secs(5),
             redelivery_retry_max: 0,
             keepalive_every: Duration::from_secs(2),
+            keeps_ring: false,
             identities: None,
             limits: Limits::default(),
         }

@@ -8,7 +8,7 @@ use gossiperl_idl::{
     Salt,
     envelope::Envelope,
     legacy::LegacyKey,
-    sealed::{Header, KeyId, KeyRing, OverlayKey, OverlaySecret, Role, SealError, Sealer, SenderKey},
+    sealed::{Header, KeyId, KeyRing, KeyRingError, OverlayKey, OverlaySecret, Role, Sealer, SenderKey},
 };
 
 use crate::Config;
@@ -20,9 +20,18 @@ pub(crate) struct Datagrams {
     salt: Salt,
     to_daemons: Sealer,
     to_clients: Sealer,
+    /// Our own keys under those of the ring that do not seal, for receivers that have no other.
+    others: Vec<Other>,
     prepared: PreparedKeys,
     /// The same keys for protocol 1.
     legacy: Vec<(KeyId, LegacyKey)>,
+}
+
+/// A key of the ring that opens, prepared to seal as well.
+struct Other {
+    id: KeyId,
+    to_daemons: SenderKey,
+    to_clients: SenderKey,
 }
 
 /// Why a datagram was not opened.
@@ -48,7 +57,8 @@ impl Datagrams {
             .iter()
             .map(|key| (OverlayKey::new(key).id(), LegacyKey::new(key)))
             .collect();
-        Some(Datagrams {
+        let mut datagrams = Datagrams {
+            others: Vec::new(),
             to_daemons: Sealer::new(&ring, Role::DaemonToDaemon, salt, &secret),
             to_clients: Sealer::new(&ring, Role::DaemonToClient, salt, &secret),
             prepared: PreparedKeys::new(config.limits.prepared_keys),
@@ -56,7 +66,9 @@ impl Datagrams {
             ring,
             secret,
             salt,
-        })
+        };
+        datagrams.prepare_others();
+        Some(datagrams)
     }
 
     /// The salt of our present run.
@@ -82,18 +94,34 @@ impl Datagrams {
         self.sealer(role).start(out)
     }
 
-    /// Seals what stands in `out` from `offset`, as begun by [`Datagrams::start`].
+    /// Seals what stands in `out` from `offset`, as begun by [`Datagrams::start`], under this key of the ring. `None`: there is no such key (any
+    /// more), or every counter is used.
     pub(crate) fn finish(
         &mut self,
         role: Role,
+        under: KeyId,
         receiver: u64,
         out: &mut Vec<u8>,
         offset: usize,
-    ) -> Result<(), SealError> {
-        match role {
-            Role::DaemonToClient => self.to_clients.finish(receiver, out, offset),
-            _ => self.to_daemons.finish(receiver, out, offset),
+    ) -> Option<()> {
+        let clients = role == Role::DaemonToClient;
+        let sealer = if clients { &mut self.to_clients } else { &mut self.to_daemons };
+        if sealer.key_id() == under {
+            return sealer.finish(receiver, out, offset).ok();
         }
+        let other = self.others.iter().find(|other| other.id == under)?;
+        let key = if clients { &other.to_clients } else { &other.to_daemons };
+        sealer.finish_under(key, receiver, out, offset).ok()
+    }
+
+    /// The key that seals.
+    pub(crate) fn sealing(&self) -> KeyId {
+        self.ring.sealing().id()
+    }
+
+    /// All keys, the sealing one first.
+    pub(crate) fn keys(&self) -> &[OverlayKey] {
+        self.ring.keys()
     }
 
     fn sealer(&self, role: Role) -> &Sealer {
@@ -121,40 +149,44 @@ impl Datagrams {
         true
     }
 
-    /// The key that seals.
-    pub(crate) fn sealing_key(&self) -> KeyId {
-        self.ring.sealing().id()
+    /// Adds a key that opens. Returns whether it is new.
+    pub(crate) fn add_key(&mut self, key: OverlayKey) -> Result<bool, KeyRingError> {
+        let (id, known) = (key.id(), self.ring.find(key.id()).is_some());
+        let legacy = LegacyKey::new(key.bytes());
+        self.ring.add(key)?;
+        if !known {
+            self.legacy.push((id, legacy));
+            self.prepare_others();
+        }
+        Ok(!known)
     }
 
-    /// Adds a key that opens. Refused when the ring is full.
-    pub(crate) fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
-        let key = OverlayKey::new(symmetric_key);
-        let id = key.id();
-        if self.ring.find(id).is_none() {
-            self.ring.add(key).ok()?;
-            self.legacy.push((id, LegacyKey::new(symmetric_key)));
-        }
-        Some(id)
-    }
-
-    /// Makes a key of the ring the one that seals. False where the ring has no such key.
-    pub(crate) fn promote_key(&mut self, id: KeyId) -> bool {
-        if self.ring.promote(id).is_err() {
-            return false;
-        }
+    /// Makes a key of the ring the one that seals. Returns whether it was not.
+    pub(crate) fn promote_key(&mut self, id: KeyId) -> Result<bool, KeyRingError> {
+        let sealed = self.sealing();
+        self.ring.promote(id)?;
         self.to_daemons.rekey(&self.ring);
         self.to_clients.rekey(&self.ring);
-        true
+        self.prepare_others();
+        Ok(sealed != id)
     }
 
-    /// Removes a key. False where it is the sealing one or there is no such key.
-    pub(crate) fn retire_key(&mut self, id: KeyId) -> bool {
-        if self.ring.retire(id).is_err() {
-            return false;
-        }
+    /// Removes a key that does not seal.
+    pub(crate) fn retire_key(&mut self, id: KeyId) -> Result<(), KeyRingError> {
+        self.ring.retire(id)?;
         self.prepared.forget(id);
         self.legacy.retain(|(held, _)| *held != id);
-        true
+        self.prepare_others();
+        Ok(())
+    }
+
+    fn prepare_others(&mut self) {
+        let prepare = |key: &OverlayKey| Other {
+            id: key.id(),
+            to_daemons: SenderKey::derive(key, Role::DaemonToDaemon, &self.salt, &self.secret),
+            to_clients: SenderKey::derive(key, Role::DaemonToClient, &self.salt, &self.secret),
+        };
+        self.others = self.ring.keys().iter().skip(1).map(prepare).collect();
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use gossiperl_idl::Salt;
+use gossiperl_idl::{Salt, sealed::KeyId};
+
+use crate::keys::RingChange;
 
 /// The states of PROTOCOL.md section 4 as the public sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +101,17 @@ pub enum Event {
         client: String,
         /// Bytes of the payload.
         bytes: usize,
+    },
+    /// Our key ring was changed.
+    KeyRing {
+        /// How.
+        change: RingChange,
+        /// The key.
+        id: KeyId,
+        /// The daemon that asked for it.
+        by: String,
+        /// Of a retired key: our clients that had not been heard under another one.
+        cut_off: usize,
     },
     /// A subscriber that takes nothing stopped holding publishers back; its oldest messages are dropped from now on.
     Stalled {

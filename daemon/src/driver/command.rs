@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use gossiperl_overlay::{NotSent, SubscriptionView, View};
+use gossiperl_overlay::{KeyCommand, KeyOutcome, NotSent, SubscriptionView, View};
 use tokio::sync::oneshot;
 
 use super::Statistics;
@@ -15,6 +15,7 @@ pub(super) enum Command {
     Statistics(oneshot::Sender<Box<Statistics>>),
     Reconfigure(Box<OverlaySettings>, oneshot::Sender<()>),
     Publish(Box<Message>, oneshot::Sender<Result<(), NotSent>>),
+    Keys(KeyCommand, oneshot::Sender<KeyOutcome>),
     Leave(Duration),
 }
 

@@ -10,13 +10,14 @@ mod group;
 mod joining;
 mod keeping;
 mod report;
+mod ring;
 mod run;
 mod train;
 
-use std::{fmt, net::SocketAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
-use gossiperl_idl::Salt;
-use gossiperl_overlay::{ConfigError, Event, NotSent, Overlay, Snapshot, SubscriptionView, View};
+use gossiperl_idl::{Salt, sealed::OverlayKey};
+use gossiperl_overlay::{ConfigError, Event, KeyCommand, NotSent, Overlay, Snapshot, SubscriptionView, View};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
@@ -24,6 +25,7 @@ use tokio::{
 
 use crate::{
     config::{OverlaySettings, bound_addresses},
+    keys::{self, KeyError, KeysReport},
     lookup::Lookup,
     random::{self, NoRandomness},
     socket::{self, AddressError, BufferSizes, Buffers, Counts, Sockets},
@@ -36,6 +38,7 @@ use group::GroupWatch;
 use joining::Joining;
 use keeping::Keeping;
 use report::Report;
+use ring::RingKeeping;
 use run::Driver;
 use train::Train;
 
@@ -139,6 +142,21 @@ impl Handle {
         self.ask(|answer| Command::Publish(message, answer)).await
     }
 
+    /// The keys of every daemon of the overlay, by their ids. Within 10 s; who has not answered by then is reported as silent.
+    pub async fn keys(&self) -> Result<KeysReport, KeyError> {
+        self.change_key(KeyCommand::List).await
+    }
+
+    /// Adds, uses or retires a key on every daemon of the overlay, and reports what each of them says. Within 15 s.
+    ///
+    /// An error says that nothing was changed anywhere. A report that is not complete says who has yet to be reached: the same command again does no harm
+    /// to the others.
+    pub async fn change_key(&self, command: KeyCommand) -> Result<KeysReport, KeyError> {
+        let operation = keys::operation(&command);
+        let outcome = self.ask(|answer| Command::Keys(command, answer)).await;
+        keys::report(&self.overlay, operation, outcome.map_err(|Ended| KeyError::Ended)?)
+    }
+
     /// What happens from now on. A reader more than 1,024 events behind misses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
@@ -209,7 +227,13 @@ pub fn start(
     let clock = Clock::new();
     let random = || random::number().map_err(StartError::Randomness);
     let salt = Salt::new(clock.unix_micros(), random()?);
-    let config = settings.overlay_config(&member_name, advertised);
+    let mut config = settings.overlay_config(&member_name, advertised);
+    config.keeps_ring = true;
+    let configured = config.symmetric_keys.iter().map(|key| OverlayKey::new(key).id()).collect::<Vec<_>>();
+    if let Some(ring) = store.ring(&configured) {
+        tracing::info!(overlay = %settings.name, keys = ring.len(), "with the key ring that was kept");
+        config.symmetric_keys = ring;
+    }
     let overlay =
         Overlay::new(config.clone(), salt, clock.now(), clock.unix_seconds()).map_err(StartError::Config)?;
 
@@ -248,6 +272,8 @@ pub fn start(
         clock,
         group,
         joining: Joining::new(settings, lookup, own, store.addresses()),
+        rings: RingKeeping::new(name.clone(), store.clone(), configured),
+        keys_asked: BTreeMap::new(),
         keeping: Keeping::new(store),
         report: Report::new(name),
         counted_before: None,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossiperl_overlay::{Change, Event, Stats};
+use gossiperl_overlay::{Change, Event, RingChange, Stats};
 use tokio::time::Instant;
 
 use crate::printable::Printable;
@@ -94,6 +94,16 @@ impl Report {
                 %overlay, client = %Printable(client), bytes,
                 "a message is too large for this client of protocol 1"
             ),
+            Event::KeyRing { change, id, by, cut_off } => {
+                let by = Printable(by);
+                match change {
+                    RingChange::Added => tracing::info!(%overlay, key = %id, %by, "key added: it opens"),
+                    RingChange::Used => tracing::info!(%overlay, key = %id, %by, "key in use: it seals"),
+                    RingChange::Retired => {
+                        tracing::info!(%overlay, key = %id, %by, clients_cut_off = cut_off, "key retired");
+                    }
+                }
+            }
             Event::Stalled { client } => tracing::warn!(
                 %overlay, client = %Printable(client),
                 "the subscriber takes nothing: publishers no longer wait for it, its oldest messages are dropped"

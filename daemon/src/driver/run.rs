@@ -4,18 +4,19 @@
 //! of datagrams nor a long queue starves the other or the failure detector's timers. While there is more to do, turns
 //! follow each other without asking the system what is ready; after [`TURNS`] of them other tasks have their turn.
 
-use std::{net::SocketAddr, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, pin::Pin, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{Config, Event, Overlay, Snapshot, State, Time, Transmit};
+use gossiperl_overlay::{Config, Event, KeyOutcome, Overlay, Snapshot, State, Time, Transmit};
 use tokio::{
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, oneshot},
     time::{Instant, Sleep, sleep_until},
 };
 
 use super::{
-    Clock, GroupWatch, Joining, Keeping, Report, Statistics, Train,
+    Clock, GroupWatch, Joining, Keeping, Report, RingKeeping, Statistics, Train,
     command::{Command, Message},
+    ring::Written,
 };
 use crate::{
     config::OverlaySettings,
@@ -48,6 +49,9 @@ pub(super) struct Driver {
     pub(super) group: GroupWatch,
     pub(super) joining: Joining,
     pub(super) keeping: Keeping,
+    pub(super) rings: RingKeeping,
+    /// Who waits for the outcome of which command about keys; as many as the overlay has under way.
+    pub(super) keys_asked: BTreeMap<i64, oneshot::Sender<KeyOutcome>>,
     pub(super) report: Report,
     /// What runs before the present one have counted, where there were any.
     pub(super) counted_before: Option<Box<Snapshot>>,
@@ -80,6 +84,7 @@ impl Driver {
             }
             self.wait(sleep.as_mut(), more.then_some(now)).await;
         }
+        self.rings.finish().await;
         self.keeping.finish(std::mem::take(&mut self.last_known)).await;
         self.report.finish(&self.overlay.stats());
         tracing::info!(overlay = %self.report.overlay(), "left");
@@ -174,6 +179,20 @@ impl Driver {
             // Nobody listening is no error.
             let _ = self.events.send(event);
         }
+        self.handle_keys();
+    }
+
+    /// Keys that changed, and what became of commands about them.
+    fn handle_keys(&mut self) {
+        if let Some(ring) = self.overlay.poll_ring() {
+            self.config.symmetric_keys.clone_from(&ring.keys);
+            self.rings.keep(ring);
+        }
+        while let Some(outcome) = self.overlay.poll_key_outcome() {
+            if let Some(answer) = self.keys_asked.remove(&outcome.ticket) {
+                let _ = answer.send(outcome);
+            }
+        }
     }
 
     /// What is due at the driver's own pace.
@@ -194,13 +213,14 @@ impl Driver {
         if sleep.deadline() != deadline {
             sleep.as_mut().reset(deadline);
         }
-        let Driver { sockets, joining, commands, train, .. } = self;
+        let Driver { sockets, joining, commands, train, rings, .. } = self;
         let blocked = train.destination();
         let woken = tokio::select! {
             ready = sockets.ready(blocked) => Woken::Sockets(ready),
             () = sleep => Woken::Timer,
             command = commands.recv() => Woken::Command(command),
             doors = joining.answer() => Woken::Doors(doors),
+            written = rings.written() => Woken::Ring(written),
         };
         match woken {
             Woken::Timer | Woken::Sockets(Ok(())) => {}
@@ -210,6 +230,9 @@ impl Driver {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Woken::Command(command) => self.handle_command(command),
+            Woken::Ring(Written { version, kept }) => {
+                self.overlay.handle_ring_kept(self.clock.now(), version, kept);
+            }
             Woken::Doors(doors) => {
                 self.join(&doors);
                 let alone = self.is_alone();
@@ -259,6 +282,10 @@ impl Driver {
             Some(Command::Statistics(answer)) => {
                 let _ = answer.send(Box::new(self.statistics()));
             }
+            Some(Command::Keys(command, answer)) => {
+                let ticket = self.overlay.change_keys(self.clock.now(), command);
+                self.keys_asked.insert(ticket, answer);
+            }
             Some(Command::Leave(within)) => self.leave(Instant::now() + within),
             None => self.leave(Instant::now()),
         }
@@ -284,7 +311,12 @@ impl Driver {
     }
 
     fn reconfigure(&mut self, settings: &OverlaySettings) {
-        self.config = settings.overlay_config(&self.member_name, self.advertised);
+        self.config = Config {
+            // The ring goes its own way from the configuration's keys.
+            symmetric_keys: std::mem::take(&mut self.config.symmetric_keys),
+            keeps_ring: self.config.keeps_ring,
+            ..settings.overlay_config(&self.member_name, self.advertised)
+        };
         self.overlay.reconfigure(self.clock.now(), self.config.clone());
         let doors = self.joining.set_seeds(settings);
         self.join(&doors);
@@ -322,6 +354,9 @@ impl Driver {
         let mut doors = self.overlay.known_addresses();
         self.counted_before = Some(Box::new(self.counted()));
         self.overlay = overlay;
+        // Who asked for something then is told that there is no outcome.
+        self.keys_asked.clear();
+        self.rings.begin_anew();
         doors.extend(self.joining.begin());
         self.join(&doors);
     }
@@ -338,4 +373,5 @@ enum Woken {
     Timer,
     Command(Option<Command>),
     Doors(Vec<SocketAddr>),
+    Ring(Written),
 }

@@ -10,6 +10,7 @@ mod demo;
 mod examples;
 mod hostile;
 mod interrupted;
+mod keys;
 mod legacy;
 mod lonely;
 mod management;

@@ -42,21 +42,30 @@ impl Sealed {
             }
             let Some(key) = peer.key(header.key_id) else { return self.open_rekeyed(&header, datagram, now) };
             let frames = key.open(datagram).ok()?;
+            let newest = header.counter > peer.replay.newest();
             peer.replay.accept(header.counter);
             self.phase.heard(now);
+            if frames.is_empty() && newest {
+                // An offer: the daemon wants to hear us under this key, even one that it used before.
+                self.seal_with(header.key_id);
+            }
             return Some(frames);
         }
         self.open_unknown(now, &header, datagram)
     }
 
-    /// The known daemon seals with another key of the ring: from now on so do we.
+    /// The known daemon seals with another key of the ring than so far: from now on so do we (PROTOCOL.md section 2, "Which key seals").
     fn open_rekeyed<'a>(&mut self, header: &Header, datagram: &'a mut [u8], now: Time) -> Option<&'a [u8]> {
         let key = derive(&self.ring, header)?;
         let frames = key.open(datagram).ok()?;
         let peer = self.peer.as_mut()?;
+        let newest = header.counter > peer.replay.newest();
         peer.replay.accept(header.counter);
-        peer.former = Some(std::mem::replace(&mut peer.key, key));
-        self.seal_with(header.key_id);
+        if newest {
+            // A late one may be of a key that is retired by now.
+            peer.former = Some(std::mem::replace(&mut peer.key, key));
+            self.seal_with(header.key_id);
+        }
         self.phase.heard(now);
         Some(frames)
     }

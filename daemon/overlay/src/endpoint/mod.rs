@@ -133,6 +133,11 @@ impl Endpoint {
         }
     }
 
+    /// The newest counter that was opened; 0 before the first.
+    pub(crate) fn newest_seen(&self) -> u64 {
+        self.window.newest()
+    }
+
     /// The run whose datagrams are its.
     fn run(&self) -> Run {
         match &self.who {

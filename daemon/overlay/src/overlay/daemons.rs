@@ -13,7 +13,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, Time, Verdict};
 
-use super::{Overlay, Single, publish::Source};
+use super::{Overlay, Single, publish::Source, sealing::Under};
 use crate::{
     delivery::Cause,
     endpoint::EndpointId,
@@ -40,13 +40,13 @@ impl Overlay {
         if self.members.by_generation(&salt).is_none() {
             self.handle_daemon_stranger(now, from, header, frames);
             if let Some(id) = self.daemon_endpoint(&salt) {
-                self.endpoints.saw(id, header.counter);
+                self.saw(id, header);
             }
             return;
         }
         self.members.heard_from(now, &salt, from);
         let Some(id) = self.daemon_endpoint(&salt) else { return };
-        self.endpoints.saw(id, header.counter);
+        self.saw(id, header);
         let mut link = self.endpoints.get_mut(id).and_then(|endpoint| endpoint.link.take());
         for item in Frames::new(frames) {
             let sound = match item {
@@ -62,6 +62,7 @@ impl Overlay {
             }
         }
         self.put_back(now, id, link);
+        self.follow_keys(now);
     }
 
     /// First contact, or a daemon that we do not know (any more): it is to introduce itself.
@@ -155,6 +156,9 @@ impl Overlay {
                 Ok(message) => return self.publish(now, Source::Daemon(id), &message, body),
                 Err(_) => self.stats.malformed += 1,
             },
+            frame::KEY_REQUEST | frame::KEY_REPORT => {
+                self.stats.malformed += u64::from(!self.take_key_frame(id, kind, body));
+            }
             frame::PAUSE => match decode_compact::<Pause>(body) {
                 Ok(pause) => self.remote_pause(now, id, &pause.event_type, true),
                 Err(_) => self.stats.malformed += 1,
@@ -300,8 +304,10 @@ impl Overlay {
                         destination: outgoing.to,
                         role: Role::DaemonToDaemon,
                         receiver: id,
+                        under: receiver.map_or(Under::Anybody, Under::Run),
                         gossip_to: receiver,
                         frames,
+                        offer: false,
                     };
                     self.push_single(single);
                 }
@@ -321,8 +327,10 @@ impl Overlay {
                 destination: member.address(),
                 role: Role::DaemonToDaemon,
                 receiver: salt.receiver_id(),
+                under: Under::Run(salt),
                 gossip_to: None,
                 frames,
+                offer: false,
             };
             self.push_single(single);
         }
@@ -351,8 +359,15 @@ impl Overlay {
     }
 
     fn push_gossip(&mut self, destination: SocketAddr, salt: Salt) {
-        let (role, receiver) = (Role::DaemonToDaemon, salt.receiver_id());
-        self.push_single(Single { destination, role, receiver, gossip_to: Some(salt), frames: Vec::new() });
+        self.push_single(Single {
+            destination,
+            role: Role::DaemonToDaemon,
+            receiver: salt.receiver_id(),
+            under: Under::Run(salt),
+            gossip_to: Some(salt),
+            frames: Vec::new(),
+            offer: false,
+        });
     }
 
     /// Fills the rest of a datagram to another daemon with gossip: members first, half of the room kept for state.

@@ -31,6 +31,8 @@ pub struct Load {
     pub remote_subscriptions: usize,
     /// Events that nobody has asked for; 4,096.
     pub events: usize,
+    /// Endpoints that have not shown to have the key that seals; at most `endpoints`.
+    pub behind: usize,
     /// Publishers whose links are held until a queue has room.
     pub held: usize,
 }
@@ -45,6 +47,7 @@ impl Overlay {
             ended_runs: self.endpoints.ended_runs(),
             remote_subscriptions: self.remote_subscriptions.len(),
             events: self.events.len(),
+            behind: self.sealing.behind(),
             held: self.held.values().map(|held| held.len()).sum(),
             ..Load::default()
         };

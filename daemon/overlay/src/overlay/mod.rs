@@ -3,6 +3,7 @@
 mod daemons;
 mod figures;
 mod group;
+mod keys;
 mod legacy;
 mod load;
 mod members_of;
@@ -12,6 +13,7 @@ mod receive;
 mod reconfigure;
 mod requests;
 mod runs;
+mod sealing;
 mod sessions;
 mod subscribed;
 mod succession;
@@ -26,7 +28,7 @@ use std::{
 
 use gossiperl_idl::{
     Salt, frame,
-    sealed::{Header, KeyId, Role},
+    sealed::{Header, KeyId, KeyRingError, OverlayKey, Role},
 };
 use gossiperl_link::Time;
 use rand::{RngCore, SeedableRng};
@@ -46,7 +48,9 @@ use crate::{
 };
 
 use group::Askers;
+use keys::KeyTalk;
 pub use load::Load;
+use sealing::{Sealing, Under};
 pub use subscribed::SubscriptionView;
 pub use transmit::Transmit;
 
@@ -80,6 +84,10 @@ pub enum ConfigError {
 pub struct Overlay {
     config: Config,
     datagrams: Datagrams,
+    /// Who is not known to have the key that seals.
+    sealing: Sealing,
+    /// Changes of keys, ours and others'.
+    key_talk: KeyTalk,
     endpoints: Endpoints,
     session_of: BTreeMap<ClientId, EndpointId>,
     clients: Registry,
@@ -123,9 +131,13 @@ struct Single {
     destination: SocketAddr,
     role: Role,
     receiver: u64,
+    /// Under which key of the ring.
+    under: Under,
     /// A member: what room is left takes gossip.
     gossip_to: Option<Salt>,
     frames: Vec<u8>,
+    /// Goes out without a frame, to show that we have the key.
+    offer: bool,
 }
 
 impl Overlay {
@@ -159,6 +171,8 @@ impl Overlay {
         let bounds = Bounds { owners: config.limits.members, ..Bounds::default() };
         Ok(Overlay {
             datagrams,
+            sealing: Sealing::default(),
+            key_talk: KeyTalk::default(),
             endpoints: Endpoints::new(look_ups),
             session_of: BTreeMap::new(),
             clients,
@@ -219,6 +233,7 @@ impl Overlay {
             self.clients.poll_timeout(),
             self.stalled_at,
             self.gossip_timeout(),
+            self.keys_timeout(),
         ];
         let reclaim = self.reclaims.first().map(|(at, _)| *at);
         ours.into_iter()
@@ -247,6 +262,8 @@ impl Overlay {
         self.clients.handle_timeout(now);
         self.follow_clients(now);
         self.end_overdue_claims(now);
+        self.advance_asking(now);
+        self.follow_keys(now);
         if self.stalled_at.is_some_and(|at| at <= now) {
             self.stalled_at = None;
             self.find_stalled(now);
@@ -276,19 +293,28 @@ impl Overlay {
         daemons.chain(self.clients.iter().map(|(_, client)| (client.name.clone(), Registry::view(client))))
     }
 
-    /// Adds a key that opens datagrams. `None`: the ring is full.
-    pub fn add_key(&mut self, symmetric_key: &[u8]) -> Option<KeyId> {
-        self.datagrams.add_key(symmetric_key)
+    /// Adds a key that opens to our ring alone, and returns its id; to those of all daemons: [`Overlay::change_keys`].
+    pub fn add_key(&mut self, symmetric_key: &[u8]) -> Result<KeyId, KeyRingError> {
+        let key = OverlayKey::new(symmetric_key);
+        let id = key.id();
+        self.datagrams.add_key(key).map(|_| id)
     }
 
-    /// Seals with this key of the ring from now on. False: the ring has no such key.
-    pub fn promote_key(&mut self, id: KeyId) -> bool {
-        self.datagrams.promote_key(id)
+    /// Seals with this key of our ring from now on, except for those who have not shown that they have it. Returns whether another one did.
+    pub fn promote_key(&mut self, id: KeyId) -> Result<bool, KeyRingError> {
+        let before = self.datagrams.sealing();
+        let changed = self.datagrams.promote_key(id)?;
+        if changed {
+            self.sealing_changed(before);
+        }
+        Ok(changed)
     }
 
-    /// Takes a key out of the ring. False: it is the one that seals, or not in the ring.
-    pub fn retire_key(&mut self, id: KeyId) -> bool {
-        self.datagrams.retire_key(id)
+    /// Takes a key that does not seal out of our ring. What is sealed under it opens no more.
+    pub fn retire_key(&mut self, id: KeyId) -> Result<(), KeyRingError> {
+        self.datagrams.retire_key(id)?;
+        self.key_retired(id);
+        Ok(())
     }
 
     /// Ends every session in order: the clients are told, nothing new is taken.
@@ -366,8 +392,16 @@ impl Overlay {
         };
         let mut frames = Vec::with_capacity(4);
         frame::put(frame::CHALLENGE, &[0], &mut frames);
-        let receiver = header.salt.receiver_id();
-        self.push_single(Single { destination: to, role, receiver, gossip_to: None, frames });
+        let (receiver, under) = (header.salt.receiver_id(), Under::Key(header.key_id));
+        self.push_single(Single {
+            destination: to,
+            role,
+            receiver,
+            under,
+            gossip_to: None,
+            frames,
+            offer: false,
+        });
     }
 
     fn push_single(&mut self, single: Single) {

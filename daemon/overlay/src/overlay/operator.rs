@@ -54,7 +54,7 @@ impl Overlay {
         if !is_local(&to) || to.port() == 0 {
             return Err(NotSent::Elsewhere);
         }
-        let peer = Peer { address: to, key: self.datagrams.sealing_key(), erlang: false };
+        let peer = Peer { address: to, key: self.datagrams.sealing(), erlang: false };
         self.legacy.send_once(peer, event_type, payload)
     }
 }

@@ -66,7 +66,7 @@ impl Overlay {
         }
         match known {
             Some(id) => {
-                self.endpoints.saw(id, header.counter);
+                self.saw(id, &header);
                 self.handle_session_frames(now, from, id, &header, frames);
             }
             None => self.handle_client_stranger(now, from, &header, frames),

@@ -9,7 +9,7 @@ impl Overlay {
     /// Takes these settings over from now on; sessions, queues and what is known of others stay.
     ///
     /// Who we are and how we speak stays as it was, whatever `config` says: the names, addresses and ports, the rack, the group, the keys (which have a
-    /// ring of their own), the overlay's secret, and `keepalive_every`, which sessions were told when they began. A time that runs already runs to
+    /// ring of their own) and whether that is kept, the overlay's secret, and `keepalive_every`, which sessions were told when they began. A time that runs already runs to
     /// its end as it began: the present probe period, a client's silence so far, the wait before the next redelivery. A bound that has become smaller
     /// than what is there drops nothing; it is only refused to add. `receive_window` is that of sessions that begin later, and
     /// `prepared_keys` stays.
@@ -29,6 +29,7 @@ impl Overlay {
             symmetric_keys: std::mem::take(&mut kept.symmetric_keys),
             secret: std::mem::take(&mut kept.secret),
             keepalive_every: kept.keepalive_every,
+            keeps_ring: kept.keeps_ring,
             identities: kept.identities.take(),
             ..config
         };

@@ -24,7 +24,9 @@ impl Overlay {
         let member = self.members.member(self.members.by_generation(salt)?)?;
         let mut endpoint = Endpoint::of_daemon(member.identity().clone());
         endpoint.reachable = member.liveness().is_live();
-        Some(self.endpoints.insert(endpoint))
+        let id = self.endpoints.insert(endpoint);
+        self.unheard(id);
+        Some(id)
     }
 
     /// A fresh link to this run of a daemon, at this address. It begins with the round trip that membership has measured, where there is one.

@@ -11,7 +11,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, LinkConfig, Time};
 
-use super::{Overlay, Single, publish::encode_control, succession::Inheritance, transmit};
+use super::{Overlay, Single, publish::encode_control, sealing::Under, succession::Inheritance, transmit};
 use crate::{
     clients::{ClientId, Protocol},
     endpoint::{Endpoint, EndpointId, Session},
@@ -131,7 +131,8 @@ impl Overlay {
         let mut session = Session::new(client, hello.name.as_bytes(), hello.instance, last_sequence, now);
         session.opened_by = hello.nonce;
         let id = self.endpoints.insert(Endpoint::of_client(header.salt, from, session, link));
-        self.endpoints.saw(id, header.counter);
+        self.unheard(id);
+        self.saw(id, header);
         self.session_of.insert(client, id);
         self.inherit(now, id, client, left);
         id
@@ -199,7 +200,15 @@ impl Overlay {
     ) {
         let mut frames = Vec::new();
         frame::put_with(kind, &mut frames, |out| encode_compact(answer, out));
-        let receiver = header.salt.receiver_id();
-        self.push_single(Single { destination: to, role, receiver, gossip_to: None, frames });
+        let (receiver, under) = (header.salt.receiver_id(), Under::Key(header.key_id));
+        self.push_single(Single {
+            destination: to,
+            role,
+            receiver,
+            under,
+            gossip_to: None,
+            frames,
+            offer: false,
+        });
     }
 }

@@ -165,6 +165,7 @@ impl Overlay {
 
     /// Nobody is held back for an endpoint that is gone, or that cannot take anything for now.
     pub(super) fn let_go(&mut self, now: Time, id: EndpointId) {
+        self.sealing.forget(id);
         let resumed = self.pressure.forget(id);
         self.resume(now, resumed);
         self.release_held(now, Cause::Queue(id));

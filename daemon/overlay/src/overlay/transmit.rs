@@ -47,7 +47,7 @@ impl Overlay {
         Some(Transmit { destination, len: out.len() })
     }
 
-    /// Datagrams to addresses that have no endpoint: challenges, first contact.
+    /// Datagrams to addresses that have no endpoint: challenges, first contact, what membership says.
     fn transmit_single(&mut self, now: Time, out: &mut Vec<u8>) -> Option<SocketAddr> {
         while let Some(single) = self.singles.pop_front() {
             let offset = self.datagrams.start(single.role, out);
@@ -56,13 +56,15 @@ impl Overlay {
             if let Some(to) = &single.gossip_to {
                 self.fill_gossip(now, to, out, PATH_LIMIT - TAG_LEN);
             }
-            if out.len() == begin {
+            if out.len() == begin && !single.offer {
                 out.clear();
                 continue;
             }
             self.traffic.frames_sent.count_all(out.get(begin..).unwrap_or_default());
-            if self.datagrams.finish(single.role, single.receiver, out, offset).is_ok() {
-                return Some(single.destination);
+            let (role, receiver, destination) = (single.role, single.receiver, single.destination);
+            let keys = self.keys_of(&single.under);
+            if self.seal(now, keys, role, receiver, destination, out, offset).is_some() {
+                return Some(destination);
             }
             out.clear();
         }
@@ -102,7 +104,8 @@ impl Overlay {
             return None;
         }
         self.traffic.frames_sent.count_all(out.get(begin..).unwrap_or_default());
-        self.datagrams.finish(role, receiver, out, offset).ok()?;
+        let keys = self.keys_of_endpoint(id);
+        self.seal(now, keys, role, receiver, destination, out, offset)?;
         Some(destination)
     }
 }

@@ -85,6 +85,8 @@ counters! {
             expired,
             /// Messages too large for a subscriber of protocol 1.
             undeliverable,
+            /// Local clients that were last heard under a key when it was retired.
+            cut_off,
         }
         retries {
             /// Frames and pieces of frames that a link sent again.

@@ -29,7 +29,7 @@ use gossiperl_idl::{
     generated::{ClientHello, Reply, SlowPolicy, Subscribe, Subscription, Welcome},
     message::Message,
     run::read_run,
-    sealed::{Header, KeyRing, OverlayKey, OverlaySecret, Role, Sealer, SenderKey, TAG_LEN},
+    sealed::{Header, KeyId, KeyRing, OverlayKey, OverlaySecret, Role, Sealer, SenderKey, TAG_LEN},
 };
 use gossiperl_link::{Link, LinkConfig, Time, Verdict};
 
@@ -64,6 +64,11 @@ pub struct Client {
     /// So many messages more it takes in spite of that.
     pub takes: u32,
     pub link: Link,
+    /// Datagrams of its daemon under keys that it does not have.
+    pub unopened: u32,
+    ring: KeyRing,
+    /// The daemon's run, and the newest counter of it that was opened.
+    newest: (Salt, u64),
     receiver: u64,
     sealer: Sealer,
     waiting: VecDeque<Vec<u8>>,
@@ -77,8 +82,12 @@ pub struct Client {
 
 impl Client {
     pub fn new(name: &str, number: u64) -> Self {
-        let salt = Salt::new(number, number + 1);
-        let secret = OverlaySecret::new(b"");
+        Client::under(name, number, Salt::new(number, number + 1))
+    }
+
+    /// A client that has picked its salt.
+    pub fn under(name: &str, number: u64, salt: Salt) -> Self {
+        let ring = KeyRing::new(OverlayKey::new(KEY));
         Client {
             name: name.to_owned(),
             secret: b"secret".to_vec(),
@@ -89,8 +98,11 @@ impl Client {
             holds: false,
             takes: 0,
             link: new_link(),
+            unopened: 0,
+            newest: (Salt([0; 16]), 0),
             receiver: 0,
-            sealer: Sealer::new(&KeyRing::new(OverlayKey::new(KEY)), Role::ClientToDaemon, salt, &secret),
+            sealer: Sealer::new(&ring, Role::ClientToDaemon, salt, &OverlaySecret::none()),
+            ring,
             waiting: VecDeque::new(),
             pending: Vec::new(),
             sequence: 0,
@@ -100,11 +112,20 @@ impl Client {
         }
     }
 
-    /// A client that has picked its salt.
-    pub fn under(name: &str, number: u64, salt: Salt) -> Self {
-        let ring = KeyRing::new(OverlayKey::new(KEY));
-        let sealer = Sealer::new(&ring, Role::ClientToDaemon, salt, &OverlaySecret::new(b""));
-        Client { salt, sealer, ..Client::new(name, number) }
+    /// A further key that opens; it seals once the daemon does with it.
+    pub fn add_key(&mut self, key: &[u8]) {
+        self.ring.add(OverlayKey::new(key)).unwrap();
+    }
+
+    /// Seals with this key of its ring.
+    pub fn seal_with(&mut self, id: KeyId) {
+        self.ring.promote(id).unwrap();
+        self.sealer.rekey(&self.ring);
+    }
+
+    /// The key that it seals with.
+    pub fn sealing(&self) -> KeyId {
+        self.sealer.key_id()
     }
 
     /// The same client on the same port, started anew: another run, nothing remembered.
@@ -215,9 +236,19 @@ impl Client {
             // For the process that had the port before.
             return;
         }
-        let key =
-            SenderKey::derive(&OverlayKey::new(KEY), header.role, &header.salt, &OverlaySecret::new(b""));
+        let Some(key) = self.ring.find(header.key_id) else {
+            self.unopened += 1;
+            return;
+        };
+        let key = SenderKey::derive(key, header.role, &header.salt, &OverlaySecret::none());
         let frames = key.open(datagram).expect("opens");
+        let (daemon, newest) = self.newest;
+        if daemon != header.salt || frames.is_empty() && header.counter > newest {
+            self.newest = (header.salt, header.counter);
+            // The daemon offers it, or is heard for the first time.
+            self.ring.promote(header.key_id).unwrap();
+            self.sealer.rekey(&self.ring);
+        }
         for item in Frames::new(frames) {
             let (kind, body) = item.expect("a frame");
             match kind {

@@ -10,6 +10,7 @@ use gossiperl_idl::{Salt, generated::SlowPolicy};
 use gossiperl_overlay::{Change, Config, Event, Limits, Overlay, State, Time};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use zeroize::Zeroizing;
 
 use super::{Client, KEY};
 
@@ -83,8 +84,21 @@ pub fn seed() -> u64 {
 }
 
 pub fn overlay(index: usize, run: u64, seed: u64, now: Time, drop_after: u64) -> (SocketAddr, Overlay) {
+    overlay_with(index, run, seed, now, drop_after, &[KEY])
+}
+
+/// The same with this ring.
+pub fn overlay_with(
+    index: usize,
+    run: u64,
+    seed: u64,
+    now: Time,
+    drop_after: u64,
+    keys: &[&[u8]],
+) -> (SocketAddr, Overlay) {
     let ip: IpAddr = Ipv4Addr::new(10, 0, (index / 250) as u8, (index % 250) as u8 + 1).into();
     let mut config = Config::new("test", &format!("daemon-{index}"), (ip, 6666), KEY);
+    config.symmetric_keys = keys.iter().map(|key| Zeroizing::new(key.to_vec())).collect();
     config.drop_unreachable_after = Duration::from_secs(drop_after);
     // These clients send no keepalives.
     config.quarantine_after = Duration::from_secs(3_600);
@@ -254,6 +268,7 @@ impl Network {
             let names: BTreeSet<&str> = views.iter().map(|view| view.name.as_str()).collect();
             assert_eq!(names.len(), views.len(), "a member twice: {views:?}");
             let load = machine.overlay.load();
+            assert!(load.behind <= load.endpoints, "{load:?}");
             assert!(load.endpoints <= 2 * load.members + machine.clients.len(), "{load:?}");
             assert!(load.longest_queue <= limits.queue_frames && load.longest_backlog <= limits.queue_frames);
             assert!(load.costliest_queue <= limits.queue_cost && load.waiting_bytes <= 8 << 10, "{load:?}");
@@ -264,7 +279,12 @@ impl Network {
 
     /// The daemon stops without a word, and one of the same name starts on its host.
     pub fn restart(&mut self, machine: usize, run: u64) {
-        let (_, restarted) = overlay(machine, run, self.seed, self.now, 180);
+        self.restart_with(machine, run, &[KEY]);
+    }
+
+    /// The same with this ring.
+    pub fn restart_with(&mut self, machine: usize, run: u64, keys: &[&[u8]]) {
+        let (_, restarted) = overlay_with(machine, run, self.seed, self.now, 180, keys);
         let others = self.machines.iter().enumerate().filter(|(index, _)| *index != machine);
         let seeds: Vec<SocketAddr> = others.map(|(_, machine)| machine.address).collect();
         let now = self.now;

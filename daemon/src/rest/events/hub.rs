@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use gossiperl_overlay::{Change, Event};
+use gossiperl_overlay::{Change, Event, RingChange};
 use serde_json::{Value, json};
 use tokio::sync::{broadcast::error::RecvError, watch};
 
@@ -79,8 +79,8 @@ impl Filter {
 }
 
 /// Events of the overlay itself, beside those of members.
-const OF_OVERLAY: [&str; 6] =
-    ["name_conflict", "refused", "new_generation", "undeliverable", "stalled", "missed"];
+const OF_OVERLAY: [&str; 7] =
+    ["name_conflict", "refused", "new_generation", "undeliverable", "key_ring", "stalled", "missed"];
 
 impl Hub {
     /// Listens to an overlay from now on.
@@ -186,6 +186,15 @@ fn told(event: &Event) -> Entry {
         Event::NewGenerationNeeded { .. } => ("new_generation", json!({})),
         Event::Undeliverable { client, bytes } => {
             ("undeliverable", json!({ "client": client, "bytes": bytes }))
+        }
+        Event::KeyRing { change, id, by, cut_off } => {
+            let change = match change {
+                RingChange::Added => "added",
+                RingChange::Used => "used",
+                RingChange::Retired => "retired",
+            };
+            let data = json!({ "change": change, "key": id.to_string(), "by": by, "cut_off": cut_off });
+            ("key_ring", data)
         }
         Event::Stalled { client } => ("stalled", json!({ "client": client })),
     };

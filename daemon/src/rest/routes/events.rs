@@ -44,7 +44,7 @@ pub(super) struct Asked {
     get, path = "/events/{overlay}", tag = "looking", security(("token" = []), ("overlay" = [])),
     params(
         ("overlay" = String, Path),
-        ("types" = Option<String>, Query, description = "Comma-separated: member_in, member_quarantine, member_unreachable, member_drop, member_out, member_rejoin, name_conflict, refused, new_generation, undeliverable, stalled, missed, or types of messages, whose deliveries then come. Default: all but messages"),
+        ("types" = Option<String>, Query, description = "Comma-separated: member_in, member_quarantine, member_unreachable, member_drop, member_out, member_rejoin, name_conflict, refused, new_generation, undeliverable, key_ring, stalled, missed, or types of messages, whose deliveries then come. Default: all but messages"),
         ("after" = Option<String>, Query, description = "The id of the last event that was seen"),
         ("last-event-id" = Option<String>, Header, description = "The same, as browsers send it"),
     ),

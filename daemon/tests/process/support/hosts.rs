@@ -70,6 +70,13 @@ impl Hosts {
 
     /// Starts the daemon of host-1, host-2, …, and waits until it serves.
     pub(crate) fn start(&self, number: usize) -> Daemon {
+        let daemon = Daemon::start(&self.config(number));
+        daemon.wait_for("started");
+        daemon
+    }
+
+    /// Writes the configuration of that daemon.
+    pub(crate) fn config(&self, number: usize) -> PathBuf {
         let folder = self.folder(number);
         fs::create_dir_all(&folder).expect("made");
         let (bound, face) = (self.bound[number - 1], self.faces[number - 1]);
@@ -80,9 +87,7 @@ impl Hosts {
             self.more
         );
         let table = Table { name: "main", ip: bound.ip(), port: bound.port(), seeds: &seeds, more: &more };
-        let daemon = Daemon::start(&write_config(&folder, "", &[table]));
-        daemon.wait_for("started");
-        daemon
+        write_config(&folder, "", &[table])
     }
 
     /// Starts all of them, and waits until all know each other.

@@ -169,10 +169,10 @@ fn keys_are_changed_under_traffic_without_losing_anything() {
     let old = OverlayKey::new(network::KEY).id();
     for number in 0..300 {
         if number == 100 {
-            assert!(network.overlay.promote_key(id));
+            assert_eq!(network.overlay.promote_key(id), Ok(true));
         }
         if number == 200 {
-            assert!(network.overlay.retire_key(old));
+            assert_eq!(network.overlay.retire_key(old), Ok(()));
         }
         network.publish(0, "n", number);
         network.run(Duration::from_millis(20));
@@ -182,6 +182,33 @@ fn keys_are_changed_under_traffic_without_losing_anything() {
     let sealing: Vec<_> = network.clients.iter().map(|one| one.session.ring.sealing().id()).collect();
     assert_eq!(sealing, [id, id]);
     assert!(network.clients.iter().all(|one| one.notices.len() == 1 + usize::from(one.done > 0)));
+}
+
+#[test]
+fn keys_are_changed_there_and_back_again() {
+    let mut network = Network::new(1, 2);
+    network.run_until(60 * SECOND, |network| network.all_connected());
+    network.subscribe(1, &["n"]);
+    network.run(SECOND);
+    let new = b"the next key of this overlay";
+    network.clients.iter_mut().for_each(|client| client.session.add_key(new));
+    let id = network.overlay.add_key(new).unwrap();
+    let old = OverlayKey::new(network::KEY).id();
+    for number in 0..400 {
+        match number {
+            100 => assert_eq!(network.overlay.promote_key(id), Ok(true)),
+            200 => assert_eq!(network.overlay.promote_key(old), Ok(true)),
+            300 => assert_eq!(network.overlay.retire_key(id), Ok(())),
+            _ => {}
+        }
+        network.publish(0, "n", number);
+        network.run(Duration::from_millis(20));
+    }
+    network.run(SECOND);
+    assert_eq!(numbers(&network, 1).len(), 400);
+    let sealing: Vec<_> = network.clients.iter().map(|one| one.session.ring.sealing().id()).collect();
+    assert_eq!(sealing, [old, old]);
+    assert!(network.clients[0].session.is_flushed());
 }
 
 #[test]

@@ -234,6 +234,11 @@ impl Legacy {
         self.subscribers.contains_key(&client)
     }
 
+    /// How many clients use this key.
+    pub(crate) fn clients_under(&self, key: KeyId) -> usize {
+        self.subscribers.values().filter(|held| held.to.key == key).count()
+    }
+
     /// What the client subscribes to, the reserved types aside.
     #[cfg(test)]
     pub(crate) fn subscriptions(&self, client: ClientId) -> impl Iterator<Item = &[u8]> {
