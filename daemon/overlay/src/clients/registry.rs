@@ -99,13 +99,17 @@ impl Registry {
         }
     }
 
-    /// Other bounds, times and fixed secrets from now on. Who is registered stays.
-    pub(crate) fn reconfigure(&mut self, config: &Config) {
+    /// Other bounds, times and fixed secrets from now on. Who is registered stays; the silence of each so far counts by the new times.
+    pub(crate) fn reconfigure(&mut self, now: Time, config: &Config) {
         self.fixed.clone_from(&config.client_secrets);
         self.limit = config.limits.clients;
         self.quarantine_after = config.quarantine_after;
         self.max_quarantined = config.max_quarantined;
         self.drop_after = config.drop_unreachable_after;
+        let registered: Vec<ClientId> = self.clients.keys().copied().collect();
+        for id in registered {
+            self.schedule(now, id);
+        }
     }
 
     /// The wall clock, for heartbeats.

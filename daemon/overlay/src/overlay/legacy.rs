@@ -45,7 +45,7 @@ impl Overlay {
 
     /// Acknowledged only once every queue has it; what cannot be taken now is not, and the publisher may try again.
     fn publish_legacy(&mut self, now: Time, publication: &Publication) {
-        if self.leaving {
+        if !self.takes_messages() {
             return;
         }
         let sequence = self.legacy_sequence + 1;

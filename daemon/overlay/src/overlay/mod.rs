@@ -1,6 +1,7 @@
 //! The overlay put together: what comes in goes to the part it concerns, what they bring about goes out.
 
 mod daemons;
+mod drain;
 mod figures;
 mod group;
 mod keys;
@@ -118,6 +119,7 @@ pub struct Overlay {
     /// When we were last called.
     now: Time,
     leaving: bool,
+    draining: bool,
     challenges: RateLimit,
     /// Who has asked our multicast group.
     askers: Askers,
@@ -196,6 +198,7 @@ impl Overlay {
             unix_seconds,
             now,
             leaving: false,
+            draining: false,
             challenges: RateLimit::new(now, CHALLENGES_A_SECOND),
             askers: Askers::new(now),
             stalled_at: None,

@@ -20,7 +20,7 @@ impl Overlay {
     pub fn publish_own(&mut self, now: Time, event_type: &[u8], payload: &[u8]) -> Result<(), NotSent> {
         self.now = now;
         check(event_type, payload)?;
-        if self.leaving {
+        if !self.takes_messages() {
             return Err(NotSent::Leaving);
         }
         let sequence = self.legacy_sequence + 1;

@@ -228,8 +228,8 @@ impl Overlay {
         if message.sequence <= last_sequence {
             return Verdict::Taken;
         }
-        if self.leaving {
-            // It has been told goodbye, and publishes again what nobody has taken.
+        if !self.takes_messages() {
+            // It has been told goodbye, or will be, and publishes again what nobody has taken.
             return Verdict::Hold;
         }
         let verdict = self.publish(now, Source::Session(id, client), &message, body);

@@ -10,13 +10,13 @@ impl Overlay {
     ///
     /// Who we are and how we speak stays as it was, whatever `config` says: the names, addresses and ports, the rack, the group, the keys (which have a
     /// ring of their own) and whether that is kept, the overlay's secret, and `keepalive_every`, which sessions were told when they began. A time that runs already runs to
-    /// its end as it began: the present probe period, a client's silence so far, the wait before the next redelivery. A bound that has become smaller
+    /// its end as it began: the present probe period, the wait before the next redelivery. A client's silence so far counts by the new times. A bound that has become smaller
     /// than what is there drops nothing; it is only refused to add. `receive_window` is that of sessions that begin later, and
     /// `prepared_keys` stays.
     pub fn reconfigure(&mut self, now: Time, config: Config) {
         self.now = now;
         self.members.reconfigure(Settings::of(&config));
-        self.clients.reconfigure(&config);
+        self.clients.reconfigure(now, &config);
         self.legacy.reconfigure(&config);
         let kept = &mut self.config;
         self.config = Config {
