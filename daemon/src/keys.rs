@@ -8,9 +8,10 @@ use std::fmt;
 use gossiperl_idl::code;
 use gossiperl_overlay::{DaemonKeys, KeyAnswer, KeyCommand, KeyOutcome, KeyRefusal, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// What became of a command about keys.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeysReport {
     /// The overlay.
     pub overlay: String,
@@ -25,7 +26,7 @@ pub struct KeysReport {
 }
 
 /// One daemon's part.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DaemonReport {
     /// Its member name.
     pub name: String,
@@ -46,7 +47,7 @@ pub struct DaemonReport {
 }
 
 /// A key of a ring.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct KeyReport {
     /// 8 hexadecimal digits.
     pub id: String,

@@ -55,6 +55,8 @@ enum Command {
     Bench(bench::Bench),
     /// List, add, show, change and remove a daemon's overlays.
     Overlay(management::Overlay),
+    /// Show, add, use and retire the keys of an overlay on all its daemons.
+    Key(management::Key),
     /// Show what an overlay has counted.
     Stats(management::Stats),
     /// Show the tokens of all overlays.
@@ -63,6 +65,8 @@ enum Command {
     Events(management::Events),
     /// Have the daemon read its configuration again.
     Reload(management::Reload),
+    /// Have the daemon hand over what it has and leave its overlays, before the host is stopped.
+    Drain(management::Drain),
     /// Read a password from standard input and print its hash, for `[rest]` in the configuration.
     HashPassword,
     /// Start three daemons on this machine, exchange messages, kill one, and show what happens.
@@ -102,10 +106,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Reach(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Overlay(command) => command.run(),
+        Command::Key(command) => command.run(),
         Command::Stats(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Reload(command) => command.run(),
+        Command::Drain(command) => command.run(),
         Command::HashPassword => hash_password::run(),
         Command::Demo => demo::run(),
         Command::Daemon { config } => {

@@ -16,6 +16,7 @@ pub(super) enum Command {
     Reconfigure(Box<OverlaySettings>, oneshot::Sender<()>),
     Publish(Box<Message>, oneshot::Sender<Result<(), NotSent>>),
     Keys(KeyCommand, oneshot::Sender<KeyOutcome>),
+    Drain(oneshot::Sender<()>),
     Leave(Duration),
 }
 

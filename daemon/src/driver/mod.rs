@@ -162,6 +162,11 @@ impl Handle {
         self.events.subscribe()
     }
 
+    /// Takes nothing new from now on, so that what waits gets to its subscribers before the overlay is left.
+    pub async fn drain(&self) -> Result<(), Ended> {
+        self.ask(Command::Drain).await
+    }
+
     /// Leaves the overlay in order: the others and the clients are told. The task ends when that is done, or after `within`.
     pub async fn leave(&self, within: Duration) -> Result<(), Ended> {
         self.commands.send(Command::Leave(within)).await.map_err(|_| Ended)

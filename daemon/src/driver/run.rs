@@ -286,6 +286,11 @@ impl Driver {
                 let ticket = self.overlay.change_keys(self.clock.now(), command);
                 self.keys_asked.insert(ticket, answer);
             }
+            Some(Command::Drain(answer)) => {
+                self.overlay.drain(self.clock.now());
+                self.sent_all = false;
+                let _ = answer.send(());
+            }
             Some(Command::Leave(within)) => self.leave(Instant::now() + within),
             None => self.leave(Instant::now()),
         }

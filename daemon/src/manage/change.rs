@@ -13,10 +13,7 @@ use crate::{
 impl Host {
     /// Adds an overlay with these properties; it is kept and serves when this returns its token.
     pub async fn add(&self, name: &str, properties: &Map<String, Value>) -> Result<Token, ChangeError> {
-        let changing = self.shared.changing.lock().await;
-        if changing.over {
-            return Err(ChangeError::Stopping);
-        }
+        let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         if self.get(name).is_some() {
             return Err(ChangeError::Taken(name.to_owned()));
         }
@@ -47,10 +44,7 @@ impl Host {
 
     /// Removes an overlay and all that is kept of it.
     pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
-        let changing = self.shared.changing.lock().await;
-        if changing.over {
-            return Err(ChangeError::Stopping);
-        }
+        let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         let (running, _) = self.made_over_rest(name)?;
         kept::forget(&Store::open(&self.shared.data_dir, name)?)?;
         self.end(&running).await;
@@ -63,10 +57,7 @@ impl Host {
         name: &str,
         rewritten: impl FnOnce(&Written) -> Result<Written, Vec<WrongProperty>>,
     ) -> Result<(), ChangeError> {
-        let changing = self.shared.changing.lock().await;
-        if changing.over {
-            return Err(ChangeError::Stopping);
-        }
+        let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         let (running, before) = self.made_over_rest(name)?;
         let written = rewritten(&before).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;

@@ -53,6 +53,12 @@ impl Host {
     }
 }
 
+/// How many overlays REST has made and the next start will find.
+pub fn count(data_dir: &Path) -> usize {
+    let folders = fs::read_dir(data_dir.join("overlays")).into_iter().flatten().filter_map(Result::ok);
+    folders.filter(|folder| folder.path().join(FILE).exists()).count()
+}
+
 /// Every overlay kept, by name; `None` where it cannot be read.
 fn find(data_dir: &Path) -> BTreeMap<String, Option<Written>> {
     let folders = match fs::read_dir(data_dir.join("overlays")) {

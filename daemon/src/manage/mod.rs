@@ -11,6 +11,7 @@
 //! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile.
 
 mod change;
+mod drain;
 mod error;
 mod kept;
 mod reload;
@@ -20,14 +21,19 @@ mod token;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use anyhow::Context;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
 
+pub use drain::Drained;
 pub use error::{ChangeError, ReloadError};
+pub use kept::count as kept_overlays;
 pub use reload::Reloaded;
 pub use running::{Owner, Running};
 pub use token::Token;
@@ -55,19 +61,14 @@ struct Shared {
     collector: Collector,
     overlays: RwLock<BTreeMap<String, Arc<Running>>>,
     /// Held by who changes something.
-    changing: Mutex<Changing>,
+    changing: Mutex<()>,
+    /// The host is being drained or left: nothing starts any more, nor changes.
+    ending: AtomicBool,
     /// The management interface's own settings, as the file has them now.
     rest: watch::Sender<Option<RestSettings>>,
     /// Where the overlays' tasks run, whoever starts them.
     runtime: tokio::runtime::Handle,
     failures: mpsc::UnboundedSender<Failure>,
-}
-
-/// State of whoever changes something.
-#[derive(Default)]
-struct Changing {
-    /// Set when the host is being left: nothing starts any more.
-    over: bool,
 }
 
 /// An overlay's task ended by a defect.
@@ -92,6 +93,7 @@ impl Host {
                 collector,
                 overlays: RwLock::default(),
                 changing: Mutex::default(),
+                ending: AtomicBool::new(false),
                 rest: watch::Sender::new(settings.rest.clone()),
                 runtime: tokio::runtime::Handle::current(),
                 failures,
@@ -148,7 +150,8 @@ impl Host {
 
     /// Leaves all overlays in order, at the same time, in bounded time. Nothing starts afterwards.
     pub async fn leave(&self) {
-        self.shared.changing.lock().await.over = true;
+        self.shared.ending.store(true, Ordering::Relaxed);
+        let _turn = self.shared.changing.lock().await;
         let all: Vec<Arc<Running>> = self.change(std::mem::take).into_values().collect();
         for running in &all {
             running.tell_to_leave(LEAVING).await;
@@ -156,6 +159,17 @@ impl Host {
         for running in &all {
             running.ended().await;
         }
+    }
+
+    /// Whether the host is, or is being, drained or left.
+    pub fn is_ending(&self) -> bool {
+        self.shared.ending.load(Ordering::Relaxed)
+    }
+
+    /// Waits for one's turn to change something; `None`: nothing changes any more.
+    async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        let turn = self.shared.changing.lock().await;
+        (!self.is_ending()).then_some(turn)
     }
 
     fn overlays<T>(&self, look: impl FnOnce(&BTreeMap<String, Arc<Running>>) -> T) -> T {

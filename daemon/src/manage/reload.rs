@@ -20,10 +20,7 @@ impl Host {
     ///
     /// `data_dir`, `[log]` and where the management interface listens take effect at the next start only.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
-        let changing = self.shared.changing.lock().await;
-        if changing.over {
-            return Err(ReloadError::Stopping);
-        }
+        let _turn = self.turn().await.ok_or(ReloadError::Stopping)?;
         let Some(config) = self.shared.config.clone() else { return Ok(Reloaded::NoFile) };
         let loaded = tokio::task::spawn_blocking(move || Settings::load(&config)).await;
         let settings = loaded.map_err(|_| ReloadError::Stopping)??;

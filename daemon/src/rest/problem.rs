@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
@@ -53,6 +54,10 @@ pub enum Code {
     UnknownWindow,
     /// The message is not of the form that is described.
     BadDigest,
+    /// The key, or its id, is not as it must be.
+    BadKey,
+    /// The daemons' keys do not allow the change; `reason` and `report` say more.
+    KeysRefused,
     /// The overlay takes no more messages now.
     Busy,
     /// The daemon or the overlay is being left.
@@ -69,7 +74,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 27] = [
         Code::NoRoute,
         Code::NoMethod,
         Code::UnknownOverlay,
@@ -89,6 +94,8 @@ impl Code {
         Code::CannotStart,
         Code::UnknownWindow,
         Code::BadDigest,
+        Code::BadKey,
+        Code::KeysRefused,
         Code::Busy,
         Code::Stopping,
         Code::NotKept,
@@ -145,6 +152,10 @@ impl Code {
             Code::BadDigest => {
                 ("bad_digest", StatusCode::CONFLICT, "The message is not of the form described")
             }
+            Code::BadKey => ("bad_key", StatusCode::CONFLICT, "The key or its id is not as it must be"),
+            Code::KeysRefused => {
+                ("keys_refused", StatusCode::CONFLICT, "The daemons' keys do not allow the change")
+            }
             Code::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The overlay takes no more messages now"),
             Code::Stopping => {
                 ("stopping", StatusCode::SERVICE_UNAVAILABLE, "The daemon or the overlay is stopping")
@@ -167,6 +178,8 @@ pub(super) struct Problem {
     code: Code,
     detail: String,
     properties: Vec<WrongProperty>,
+    reason: Option<&'static str>,
+    report: Option<Value>,
 }
 
 /// A refusal or failure (RFC 9457).
@@ -185,6 +198,12 @@ pub(super) struct ProblemBody {
     /// Properties that are wrong, where that is the problem.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     properties: Vec<PropertyBody>,
+    /// Why keys were not changed, where that is the problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    /// What every daemon has then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Value>,
 }
 
 /// A property that is wrong.
@@ -199,7 +218,17 @@ struct PropertyBody {
 impl Problem {
     /// Of this code, about this.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Problem { code, detail: detail.into(), properties: Vec::new() }
+        Problem { code, detail: detail.into(), properties: Vec::new(), reason: None, report: None }
+    }
+
+    /// With the name of a reason.
+    pub(super) fn because(self, reason: &'static str) -> Self {
+        Problem { reason: Some(reason), ..self }
+    }
+
+    /// With the daemons' keys.
+    pub(super) fn with_report(self, report: Value) -> Self {
+        Problem { report: Some(report), ..self }
     }
 
     /// There is no overlay of this name.
@@ -221,6 +250,8 @@ impl IntoResponse for Problem {
             properties: properties
                 .map(|wrong| PropertyBody { property: wrong.property, detail: wrong.text })
                 .collect(),
+            reason: self.reason,
+            report: self.report,
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
@@ -249,7 +280,7 @@ impl From<ChangeError> for Problem {
             ChangeError::Wrong(wrong) => wrong,
             _ => Vec::new(),
         };
-        Problem { code, detail, properties }
+        Problem { properties, ..Problem::new(code, detail) }
     }
 }
 

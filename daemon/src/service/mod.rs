@@ -18,7 +18,7 @@ use crate::{
     config::{self, Settings},
     exit,
     logging::Log,
-    random,
+    manage, random,
 };
 
 pub use manager::Manager;
@@ -69,9 +69,10 @@ pub(crate) fn run_service(config: &Path) -> anyhow::Result<()> {
     for note in &settings.notes {
         tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
     }
-    // One thread drives one overlay at most; more threads than that would only take turns.
+    // One thread drives one overlay at most; more threads than that would only take turns. Overlays that are added later share these.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = settings.overlays.len().clamp(1, cores);
+    let overlays = settings.overlays.len() + manage::kept_overlays(&settings.data_dir);
+    let threads = overlays.clamp(1, cores);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name("gossiperld")

@@ -206,15 +206,15 @@ fn keys_are_changed_on_five_daemons_under_load_without_a_message_lost_refused_or
             traffic::receive(reader, 0..end).await;
         }
         for handle in &handles {
-            let stats = handle.statistics().await.expect("it runs").overlay;
+            let stats = handle.statistics().await.expect("it runs").overlay.stats;
             assert_eq!((stats.refused, stats.dropped, stats.cut_off), (0, 0, 0), "{}", handle.member_name());
         }
 
         // The old key opens nothing any more: neither a daemon nor a client comes in with it.
-        let before = handles[0].statistics().await.expect("it runs").overlay.unknown_key;
+        let before = handles[0].statistics().await.expect("it runs").overlay.stats.unknown_key;
         let sixth = hosts.start(6);
         let knocked = async {
-            while handles[0].statistics().await.expect("it runs").overlay.unknown_key < before + 3 {
+            while handles[0].statistics().await.expect("it runs").overlay.stats.unknown_key < before + 3 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };

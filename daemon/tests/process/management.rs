@@ -4,13 +4,14 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::IpAddr,
+    os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
 };
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, GOSSIPERL, KEY, ended, free_port};
+use crate::support::{Daemon, GOSSIPERL, KEY, Running, ended, free_port};
 
 /// Runs an operator's command: exit code, standard output, standard error.
 fn run(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
@@ -182,4 +183,70 @@ fn a_password_is_hashed_and_never_shown() {
     let (code, printed, told) = ended(hashing.wait_with_output().expect("ended"));
     assert_eq!(code, 0, "{told}");
     assert!(printed.starts_with("$argon2id$") && !printed.contains("horse"), "{printed}");
+}
+
+#[test]
+fn draining_waits_for_subscribers_and_then_nothing_is_served() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let subscriber = Running::start(daemon.command(&["subscribe", "news"]), "subscribed to");
+    subscriber.signal(Signal::SIGSTOP);
+    for number in 0..20 {
+        done(&daemon, &["publish", "news", &format!("message {number}")]);
+    }
+    let (code, _, told) = run(&daemon, &["drain", "--within", "1"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("still waits") && told.contains("\"overlay\":\"main\""), "{told}");
+    let (code, _, told) = run(&daemon, &["publish", "news", "too late", "--within", "1"]);
+    assert_eq!(code, 1, "nothing new is taken: {told}");
+    let (code, _, told) = run(&daemon, &["overlay", "add", "orders", &properties(&daemon, &orders().1)]);
+    assert_eq!(code, 1);
+    assert!(told.contains("stopping"), "{told}");
+
+    subscriber.signal(Signal::SIGCONT);
+    assert!(done(&daemon, &["drain"]).contains("can be stopped"));
+    (0..20).for_each(|number| drop(subscriber.out.wait_for(&[&format!("message {number}")])));
+    assert_eq!(done(&daemon, &["overlay", "list"]), "");
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.code(), 0);
+}
+
+#[test]
+fn keys_are_listed_added_used_and_retired() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let listed = |daemon: &Daemon| -> Value {
+        serde_json::from_str(&done(daemon, &["key", "list", "main", "--json"])).expect("JSON")
+    };
+    let ids = |report: &Value| -> Vec<String> {
+        let keys = report["daemons"][0]["keys"].as_array().expect("keys");
+        keys.iter().map(|key| key["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let before = ids(&listed(&daemon));
+    assert_eq!(before.len(), 1);
+    let file = daemon.config().with_file_name("new.key");
+    let file = file.to_str().expect("a path");
+    done(&daemon, &["key", "add", "main", "--generate", file]);
+    let mode = fs::metadata(file).expect("written").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let both = ids(&listed(&daemon));
+    assert_eq!((both.len(), &both[0]), (2, &before[0]));
+
+    let (code, _, told) = run(&daemon, &["key", "retire", "main", &both[0]]);
+    assert_eq!(code, 1);
+    assert!(told.contains("keys_refused"), "the key that seals stays: {told}");
+    done(&daemon, &["key", "use", "main", &both[1]]);
+    done(&daemon, &["key", "retire", "main", &both[0]]);
+    assert_eq!(ids(&listed(&daemon)), [both[1].clone()]);
+    let table = done(&daemon, &["key", "list", "main"]);
+    assert!(table.contains("host-1") && table.contains(&format!("*{}", both[1])), "{table}");
+    done(&daemon, &["publish", "news", "hello", "--key-file", file]);
+
+    for (arguments, words) in [
+        (&["key", "use", "main", "nonsense"][..], "bad_key"),
+        (&["key", "use", "main", "00000000"], "keys_refused"),
+        (&["key", "add", "main", &properties(&daemon, "short")], "keys_refused"),
+    ] {
+        let (code, _, told) = run(&daemon, arguments);
+        assert_eq!(code, 1, "{arguments:?}");
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }

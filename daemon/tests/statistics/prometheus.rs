@@ -59,7 +59,7 @@ impl Prometheus {
         let mut url =
             Url::parse(&format!("http://127.0.0.1:{}/api/v1/query", self.port)).expect("an address");
         url.query_pairs_mut().append_pair("query", query);
-        let client = http::client(&url, None, Duration::from_secs(30)).expect("a client");
+        let client = http::client(&url, None, Some(Duration::from_secs(30))).expect("a client");
         let text = client.get(url).send().await.ok()?.text().await.ok()?;
         let answer: Value = serde_json::from_str(&text).ok()?;
         assert_eq!(answer["status"], "success", "{query}: {text}");

@@ -164,7 +164,7 @@ impl Influx {
 
     fn client(&self) -> Client {
         let url = self.address("");
-        http::client(&url, self.certificate.as_deref(), Duration::from_secs(30)).expect("a client")
+        http::client(&url, self.certificate.as_deref(), Some(Duration::from_secs(30))).expect("a client")
     }
 }
 

@@ -1,18 +1,29 @@
-//! Commands for operators, over the management interface of a daemon: overlays, statistics, tokens, events, reloading.
+//! Commands for operators, over the management interface of a daemon: overlays, keys, statistics, tokens, events, reloading.
 
 mod credentials;
 mod events;
+mod key;
 mod overlay;
 mod request;
 mod stats;
 
 pub(super) use credentials::Management;
 pub(super) use events::Events;
+pub(super) use key::Key;
 pub(super) use overlay::Overlay;
 pub(super) use stats::Stats;
 
+use std::{
+    fs,
+    io::Read,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
 use clap::Args;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::{
     output,
@@ -37,6 +48,44 @@ pub(crate) struct Reload {
     #[command(flatten)]
     management: Management,
 }
+
+/// Options of `drain`.
+#[derive(Debug, Args)]
+pub(crate) struct Drain {
+    /// How long to wait for subscribers
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    within: u64,
+    /// Leave in the end although something waits: it is lost
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    management: Management,
+}
+
+impl Drain {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        work(async {
+            let server = Server::of(&self.management)?;
+            let role = self.management.role(Role::Superuser)?;
+            let by = Instant::now() + Duration::from_secs(self.within);
+            loop {
+                let left = by.saturating_duration_since(Instant::now()).as_secs();
+                let forced = self.force && left <= STEP;
+                let query = format!("within={}&forced={forced}", left.min(STEP));
+                let answer = server.send_query(reqwest::Method::POST, "drain", &query, &role, None).await?;
+                if forced || answer["complete"] == true {
+                    return Ok(output::line("nothing is served any more: the daemon can be stopped")?);
+                }
+                if left == 0 {
+                    anyhow::bail!("something still waits: {}. Ask again, or add --force", answer["overlays"]);
+                }
+            }
+        })
+    }
+}
+
+/// What is waited for in one request, seconds.
+const STEP: u64 = 20;
 
 impl Tokens {
     pub(crate) fn run(self) -> anyhow::Result<()> {
@@ -85,4 +134,15 @@ fn text(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
+}
+
+/// The text of a file, or of standard input where it is called `-`.
+fn read_text(file: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
+        return Ok(text);
+    }
+    *text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text)
 }

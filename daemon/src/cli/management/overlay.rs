@@ -1,10 +1,6 @@
 //! `gossiperl overlay`: overlays listed, added, shown, changed, removed.
 
-use std::{
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -14,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     credentials::{Management, Role},
-    heading,
+    heading, read_text,
     request::Server,
     text, work,
 };
@@ -91,7 +87,7 @@ impl Overlay {
             }
             Action::Set { name, property, value, file, management } => {
                 let value = match file {
-                    Some(file) => read(&file)?.trim_end_matches(['\r', '\n']).to_owned(),
+                    Some(file) => read_text(&file)?.trim_end_matches(['\r', '\n']).to_owned(),
                     None => value.unwrap_or_default(),
                 };
                 work(set(name, property, Zeroizing::new(value), management))
@@ -154,7 +150,7 @@ async fn remove(name: String, management: Management) -> anyhow::Result<()> {
 
 /// JSON, or else TOML.
 fn read_properties(file: &Path) -> anyhow::Result<Value> {
-    let properties = read(file)?;
+    let properties = read_text(file)?;
     if let Ok(object) = serde_json::from_str::<Map<String, Value>>(&properties) {
         return Ok(Value::Object(object));
     }
@@ -170,14 +166,4 @@ fn read_properties(file: &Path) -> anyhow::Result<Value> {
         )
     })?;
     serde_json::to_value(table).with_context(|| format!("{} holds what JSON has not", file.display()))
-}
-
-fn read(file: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let mut text = Zeroizing::new(String::new());
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).context("cannot read standard input")?;
-        return Ok(text);
-    }
-    *text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    Ok(text)
 }

@@ -52,7 +52,23 @@ impl Server {
         proof: &Proof,
         body: Option<&Value>,
     ) -> anyhow::Result<Value> {
+        self.send_query(method, path, "", proof, body).await
+    }
+
+    /// The same with a query, as it is written in an address.
+    pub(super) async fn send_query(
+        &self,
+        method: Method,
+        path: &str,
+        query: &str,
+        proof: &Proof,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let mut request = self.request(method, path, proof)?;
+        let pairs: Vec<(&str, &str)> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+        if !pairs.is_empty() {
+            request = request.query(&pairs);
+        }
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -40,6 +40,9 @@ pub(super) async fn healthz() -> Json<Health> {
     )
 )]
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Problem> {
+    if shared.host.is_ending() {
+        return Err(Problem::new(Code::Stopping, "the daemon is drained, or stopping"));
+    }
     for running in shared.host.all() {
         let answered = tokio::time::timeout(PATIENCE, running.handle().statistics()).await;
         if !matches!(answered, Ok(Ok(_))) {

@@ -1,9 +1,12 @@
-//! What the superuser does: tokens and reloading.
+//! What the superuser does: tokens, reloading, draining.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use axum::{extract::State, http::StatusCode};
-use serde::Serialize;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
@@ -13,7 +16,7 @@ use crate::{
         Shared,
         answer::{Json, timestamp},
         auth::Superuser,
-        problem::{Problem, ProblemBody},
+        problem::{Code, Problem, ProblemBody},
     },
 };
 
@@ -79,4 +82,81 @@ pub(super) async fn reconfigure(
         Reloaded::NoFile => (StatusCode::OK, "no_config"),
     };
     Ok(Json(status, Reconfigured { status: word, operation: "reconfigure", timestamp: timestamp() }))
+}
+
+/// What became of draining.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Drain {
+    /// Whether everything was handed over, and the overlays left.
+    complete: bool,
+    /// Each overlay, and how much waited in the end.
+    overlays: Vec<DrainedOverlay>,
+    /// `drain`.
+    operation: &'static str,
+    /// Unix time, seconds.
+    timestamp: i64,
+}
+
+/// One overlay.
+#[derive(Serialize, ToSchema)]
+struct DrainedOverlay {
+    /// Its name.
+    overlay: String,
+    /// Messages that their subscribers have not acknowledged.
+    waiting: u64,
+}
+
+/// How long to wait, and whether to leave in any case.
+#[derive(Deserialize)]
+pub(super) struct HowToDrain {
+    #[serde(default = "default_within")]
+    within: u64,
+    #[serde(default)]
+    forced: bool,
+}
+
+/// Seconds; requests have 30.
+const LONGEST_DRAIN: u64 = 25;
+
+fn default_within() -> u64 {
+    10
+}
+
+/// Prepares the host for maintenance: its overlays take no more messages, hand over what they have, and are left. Where something still waits after `within` nothing is left,
+/// and the same may be asked for again. Afterwards the daemon serves nothing until it is started again.
+#[utoipa::path(
+    post, path = "/drain", tag = "host", security(("superuser" = [])),
+    params(
+        ("within" = Option<u64>, Query, description = "Seconds to wait, 0 to 25; default 10"),
+        ("forced" = Option<bool>, Query, description = "Leave in any case; what waits is lost"),
+    ),
+    responses(
+        (status = 200, body = Drain, content_type = "application/json"),
+        (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn drain(
+    State(shared): State<Arc<Shared>>,
+    _: Superuser,
+    how: Result<Query<HowToDrain>, QueryRejection>,
+) -> Result<Json<Drain>, Problem> {
+    let how = how.ok().map(|Query(how)| how).filter(|how| how.within <= LONGEST_DRAIN);
+    let how = how.ok_or_else(|| {
+        Problem::new(Code::BadRequest, "within must be seconds from 0 to 25, forced true or false")
+    })?;
+    let host = shared.host.clone();
+    let drained = async move { host.drain(Duration::from_secs(how.within), how.forced).await };
+    let drained = shared.host.to_the_end(drained).await?;
+    let answer = Drain {
+        complete: drained.iter().all(|overlay| overlay.waiting == 0),
+        overlays: drained
+            .into_iter()
+            .map(|drained| DrainedOverlay { overlay: drained.overlay, waiting: drained.waiting })
+            .collect(),
+        operation: "drain",
+        timestamp: timestamp(),
+    };
+    Ok(Json(StatusCode::OK, answer))
 }

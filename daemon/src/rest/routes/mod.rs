@@ -5,6 +5,7 @@ mod digest;
 mod events;
 mod health;
 mod host;
+mod keys;
 mod looking;
 mod overlays;
 mod statistics;
@@ -79,8 +80,11 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(statistics::total))
         .routes(routes!(statistics::window))
         .routes(routes!(statistics::scrape))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::promote, keys::retire))
         .routes(routes!(host::tokens))
         .routes(routes!(host::reconfigure))
+        .routes(routes!(host::drain))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(document))

@@ -1,0 +1,186 @@
+//! The keys of an overlay on all its daemons: listed, added, used, retired, with a report of each.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{FromRequestParts, Query, State},
+    http::{StatusCode, request::Parts},
+};
+use gossiperl_idl::sealed::KeyId;
+use gossiperl_overlay::KeyCommand;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use zeroize::Zeroizing;
+
+use crate::{
+    keys::{KeyError, KeysReport},
+    manage::Running,
+    rest::{
+        Shared,
+        answer::{Json, JsonObject},
+        auth::{Overlay, path_value},
+        problem::{Code, Problem, ProblemBody},
+    },
+};
+
+/// Lists the keys of every daemon of the overlay, by their ids.
+#[utoipa::path(
+    get, path = "/keys/{overlay}", tag = "keys", security(("token" = []), ("overlay" = [])),
+    params(("overlay" = String, Path)),
+    responses(
+        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    Overlay(running): Overlay,
+) -> Result<Json<KeysReport>, Problem> {
+    change(&shared, running, KeyCommand::List).await
+}
+
+/// Adds a key, `{"key": "…"}`, which from then on opens at every daemon. The report says which have it; the same again reaches those that were silent.
+#[utoipa::path(
+    post, path = "/keys/{overlay}", tag = "keys", security(("token" = []), ("overlay" = [])),
+    params(("overlay" = String, Path)),
+    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "`key`: 16 to 1,024 bytes"),
+    responses(
+        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn add(
+    State(shared): State<Arc<Shared>>,
+    Overlay(running): Overlay,
+    JsonObject(body): JsonObject,
+) -> Result<Json<KeysReport>, Problem> {
+    let key = read_key(body).map_err(|text| Problem::new(Code::BadKey, text))?;
+    change(&shared, running, KeyCommand::Add(key)).await
+}
+
+/// Has every daemon seal with a key that all of them have. `forced=true`: those that have it, in spite of others.
+#[utoipa::path(
+    put, path = "/keys/{overlay}/{key}", tag = "keys", security(("token" = []), ("overlay" = [])),
+    params(
+        ("overlay" = String, Path),
+        ("key" = String, Path, description = "The key's id, 8 hexadecimal digits"),
+        ("forced" = Option<bool>, Query, description = "In spite of daemons that lack the key or are silent"),
+    ),
+    responses(
+        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn promote(
+    State(shared): State<Arc<Shared>>,
+    Overlay(running): Overlay,
+    Key(id): Key,
+    Forced(forced): Forced,
+) -> Result<Json<KeysReport>, Problem> {
+    change(&shared, running, KeyCommand::Use { id, forced }).await
+}
+
+/// Has every daemon forget a key that none of them seals with. `forced=true`: in spite of others that do, which cuts those off.
+#[utoipa::path(
+    delete, path = "/keys/{overlay}/{key}", tag = "keys", security(("token" = []), ("overlay" = [])),
+    params(
+        ("overlay" = String, Path),
+        ("key" = String, Path, description = "The key's id, 8 hexadecimal digits"),
+        ("forced" = Option<bool>, Query, description = "In spite of daemons that seal with the key or are silent"),
+    ),
+    responses(
+        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn retire(
+    State(shared): State<Arc<Shared>>,
+    Overlay(running): Overlay,
+    Key(id): Key,
+    Forced(forced): Forced,
+) -> Result<Json<KeysReport>, Problem> {
+    change(&shared, running, KeyCommand::Retire { id, forced }).await
+}
+
+/// Carried out to its end, whether or not the caller still waits.
+async fn change(
+    shared: &Shared,
+    running: Arc<Running>,
+    command: KeyCommand,
+) -> Result<Json<KeysReport>, Problem> {
+    let changed = async move { running.handle().change_key(command).await };
+    match shared.host.to_the_end(changed).await? {
+        Ok(report) => Ok(Json(StatusCode::OK, report)),
+        Err(KeyError::Ended) => Err(Problem::new(Code::Stopping, KeyError::Ended.to_string())),
+        Err(error) => {
+            let problem = Problem::new(Code::KeysRefused, error.to_string()).because(error.code());
+            Err(match error.report().map(serde_json::to_value) {
+                Some(Ok(report)) => problem.with_report(report),
+                _ => problem,
+            })
+        }
+    }
+}
+
+fn read_key(mut body: Map<String, Value>) -> Result<Zeroizing<Vec<u8>>, String> {
+    let key = match body.remove("key") {
+        Some(Value::String(key)) => Zeroizing::new(key.into_bytes()),
+        _ => return Err("the body must be {\"key\": \"…\"}; `gossiperl keygen` makes a key".to_owned()),
+    };
+    match body.keys().next() {
+        Some(other) => Err(format!("the body has {other:?} beside \"key\"")),
+        None => Ok(key),
+    }
+}
+
+/// The id in the path.
+pub(super) struct Key(KeyId);
+
+/// Whether it is to be done in spite of others.
+pub(super) struct Forced(bool);
+
+#[derive(Deserialize)]
+struct Asked {
+    #[serde(default)]
+    forced: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Key {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let id = path_value(parts, "key").await?;
+        let wrong = |_| {
+            Problem::new(
+                Code::BadKey,
+                format!("{id:?} is no key's id, 8 hexadecimal digits; GET /keys/:overlay lists them"),
+            )
+        };
+        id.parse().map(Key).map_err(wrong)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Forced {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let asked = Query::<Asked>::from_request_parts(parts, state).await;
+        let asked = asked.map_err(|_| Problem::new(Code::BadRequest, "forced must be true or false"))?;
+        Ok(Forced(asked.forced))
+    }
+}
