@@ -5,6 +5,7 @@
 mod files;
 mod log;
 mod multicast;
+mod rest;
 mod statistics;
 
 use std::{net::IpAddr, path::Path, time::Duration};
