@@ -2,11 +2,27 @@
 //!
 //! Lines are written by a thread of their own. Who reads them may be slow, or stopped; the overlays go on, and the lines
 //! that found no room are counted.
+//!
+//! Where systemd's journal reads them, each line begins with its priority, as sd-daemon(3) says (`journalctl -p warning`
+//! then finds it), and leaves out the time, which the journal has.
 
-use std::io::IsTerminal;
+use std::{
+    fmt,
+    fs::File,
+    io::{self, IsTerminal},
+    os::{fd::AsFd, unix::fs::MetadataExt},
+};
 
+use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::{Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    Layer,
+    filter::Targets,
+    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    layer::SubscriberExt,
+    registry::LookupSpan,
+    util::SubscriberInitExt,
+};
 
 use crate::config::{LogFormat, LogSettings};
 
@@ -25,7 +41,7 @@ impl Log {
         let (writer, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(LINES_WAITING)
             .thread_name("log")
-            .finish(std::io::stderr());
+            .finish(io::stderr());
         let lost = writer.error_counter();
         start(settings, writer);
         Log { lost, _writer: guard }
@@ -41,9 +57,50 @@ fn start(settings: &LogSettings, writer: NonBlocking) {
     // The configuration's reading has checked the level.
     let filter: Targets = settings.level.parse().unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
-    let layer = match settings.format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).with_filter(filter).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stderr(&stream));
+    let layer = match (settings.format, journal) {
+        (LogFormat::Text, false) => lines.with_ansi(io::stderr().is_terminal()).with_filter(filter).boxed(),
+        (LogFormat::Text, true) => {
+            let lines = lines.with_ansi(false).without_time().map_event_format(Prioritised);
+            lines.with_filter(filter).boxed()
+        }
+        (LogFormat::Json, false) => lines.json().flatten_event(true).with_filter(filter).boxed(),
+        (LogFormat::Json, true) => {
+            lines.json().flatten_event(true).map_event_format(Prioritised).with_filter(filter).boxed()
+        }
     };
     let _ = tracing_subscriber::registry().with(layer).try_init();
+}
+
+/// Whether this is our standard error, as systemd names streams in `JOURNAL_STREAM`: `device:inode`. Children inherit the
+/// variable, but may have been given another standard error.
+fn is_stderr(stream: &str) -> bool {
+    let stderr = io::stderr().as_fd().try_clone_to_owned().and_then(|stderr| File::from(stderr).metadata());
+    stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
+}
+
+/// Lines that begin with `<N>`, N being the priority of syslog(3).
+struct Prioritised<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Prioritised<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(line, "<{priority}>")?;
+        self.0.format_event(context, line, event)
+    }
 }

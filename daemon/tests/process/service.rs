@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::UdpSocket,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     process::{Child, Command, Stdio},
 };
 
@@ -11,7 +11,7 @@ use gossiperl_client::{Client, Options};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
-use crate::support::{Daemon, GOSSIPERLD, KEY, Table, free_port, write_config};
+use crate::support::{Daemon, GOSSIPERLD, KEY, Table, free_port, within_patience, write_config};
 
 /// A configuration with one overlay for each address, all on one free port.
 fn configuration(addresses: &[&str], more: &str) -> (TempDir, u16) {
@@ -83,6 +83,31 @@ fn logs_are_json_when_asked_for() {
     assert!(!log.contains(KEY), "{log}");
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.code(), 0);
+}
+
+#[test]
+fn the_journal_gets_priorities_and_no_times() {
+    let (folder, _) = configuration(&["127.0.0.38"], "");
+    let config = folder.path().join("gossiperl.toml");
+    // What systemd does: the variable names the stream by the numbers of its file.
+    let log = fs::File::create(folder.path().join("log")).expect("a file");
+    let stream = |file: fs::Metadata| format!("{}:{}", file.dev(), file.ino());
+    let named = stream(log.metadata().expect("a file"));
+    let another = stream(fs::metadata(&config).expect("a file"));
+    for (stream, begin) in [(named, "<4> WARN configuration: no seeds"), (another, "20")] {
+        log.set_len(0).expect("emptied");
+        let log = fs::OpenOptions::new().append(true).open(folder.path().join("log")).expect("a file");
+        let mut command = Command::new(GOSSIPERLD);
+        command.arg("--config").arg(&config).env("JOURNAL_STREAM", stream).stderr(log);
+        let daemon = Unread(command.spawn().expect("started"));
+        let text = within_patience("the start", || {
+            let text = fs::read_to_string(folder.path().join("log")).expect("text");
+            text.contains("started").then_some(text)
+        });
+        assert!(text.starts_with(begin), "{text}");
+        assert_eq!(text.lines().any(|line| line.starts_with("<6> INFO started")), begin != "20", "{text}");
+        drop(daemon);
+    }
 }
 
 #[test]
