@@ -9,7 +9,7 @@ fn every_example_configuration_is_good() {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/configuration");
     let files = fs::read_dir(&examples).expect("the examples").map(|entry| entry.expect("an entry").path());
     let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|it| it == "toml")).collect();
-    assert!(files.len() >= 6, "{files:?}");
+    assert!(files.len() >= 7, "{files:?}");
     for file in files {
         let folder = tempfile::tempdir().expect("a folder");
         // Nobody else may read a configuration in use.

@@ -77,7 +77,7 @@ fn daemon(command: Command) -> io::Result<Vec<u8>> {
             ),
             (
                 "/var/lib/gossiperl",
-                "What is kept between runs: our names and the last known members. Property data_dir is another place.",
+                "What is kept between runs: our names, the last known members, overlays made over REST, and the management interface's certificate and passwords (in rest/). Property data_dir is another place.",
             ),
         ],
     );
@@ -112,7 +112,9 @@ fn daemon(command: Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-const SIGHUP: &str = "Is noted in the log and has no other effect yet.";
+const SIGHUP: &str = "Read the configuration again, as POST /reconfigure does: overlays of the file are added, changed and left, and users and \
+     certificates of the management interface replaced. A file that is refused changes nothing. data_dir, [log] and where the \
+     management interface listens take effect at the next start.";
 
 /// What both programs end with.
 fn exits(page: &mut Roff) {
