@@ -191,15 +191,19 @@ impl Store {
     }
 
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.folder.join(format!("{name}.new"));
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, self.folder.join(name))?;
-        // The rename itself lasts only once the folder is on the disk.
-        File::open(&self.folder)?.sync_all()
+        replace(&self.folder, name, bytes)
     }
+}
+
+/// Replaces a file as a whole: written beside, flushed to the disk, renamed. Only the owner can read it.
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = folder.join(format!("{name}.new"));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&beside, folder.join(name))?;
+    // The rename itself lasts only once the folder is on the disk.
+    File::open(folder)?.sync_all()
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use gossiperl_overlay::{KeyCommand, KeyOutcome, NotSent, SubscriptionView, View};
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 use super::Statistics;
 use crate::config::OverlaySettings;
@@ -16,6 +17,7 @@ pub(super) enum Command {
     Reconfigure(Box<OverlaySettings>, oneshot::Sender<()>),
     Publish(Box<Message>, oneshot::Sender<Result<(), NotSent>>),
     Keys(KeyCommand, oneshot::Sender<KeyOutcome>),
+    RingKeys(oneshot::Sender<Vec<Zeroizing<Vec<u8>>>>),
     Drain(oneshot::Sender<()>),
     Leave(Duration),
 }

@@ -22,6 +22,7 @@ use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
 };
+use zeroize::Zeroizing;
 
 use crate::{
     config::{OverlaySettings, bound_addresses},
@@ -160,6 +161,11 @@ impl Handle {
     /// What happens from now on. A reader more than 1,024 events behind misses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// The keys of the ring as they are now, the one that seals first: for clients of our own.
+    pub(crate) async fn ring_keys(&self) -> Result<Vec<Zeroizing<Vec<u8>>>, Ended> {
+        self.ask(Command::RingKeys).await
     }
 
     /// Takes nothing new from now on, so that what waits gets to its subscribers before the overlay is left.

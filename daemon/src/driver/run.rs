@@ -286,6 +286,9 @@ impl Driver {
                 let ticket = self.overlay.change_keys(self.clock.now(), command);
                 self.keys_asked.insert(ticket, answer);
             }
+            Some(Command::RingKeys(answer)) => {
+                let _ = answer.send(self.config.symmetric_keys.clone());
+            }
             Some(Command::Drain(answer)) => {
                 self.overlay.drain(self.clock.now());
                 self.sent_all = false;

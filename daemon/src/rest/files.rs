@@ -1,14 +1,16 @@
 //! `data_dir/rest/`: what the management interface keeps, readable by its owner only.
 
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io::{self, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    fs::{self, DirBuilder, File, Permissions},
+    io::{self, Read},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use zeroize::Zeroizing;
+
+use crate::store::replace;
 
 /// Larger files are not ours.
 const LONGEST: u64 = 1 << 20;
@@ -52,16 +54,7 @@ impl Files {
 
     /// Replaces a file as a whole, flushed to the disk.
     pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        self.replace(name, bytes).with_context(|| format!("cannot write {}", self.path(name).display()))
-    }
-
-    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let beside = self.path(&format!("{name}.new"));
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, self.path(name))?;
-        File::open(&self.folder)?.sync_all()
+        replace(&self.folder, name, bytes)
+            .with_context(|| format!("cannot write {}", self.path(name).display()))
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, GOSSIPERL, KEY, Running, ended, free_port};
+use crate::support::{Daemon, GOSSIPERL, KEY, Running, ended, free_port, within_patience};
 
 /// Runs an operator's command: exit code, standard output, standard error.
 fn run(daemon: &Daemon, arguments: &[&str]) -> (i32, String, String) {
@@ -239,6 +239,14 @@ fn keys_are_listed_added_used_and_retired() {
     let table = done(&daemon, &["key", "list", "main"]);
     assert!(table.contains("host-1") && table.contains(&format!("*{}", both[1])), "{table}");
     done(&daemon, &["publish", "news", "hello", "--key-file", file]);
+    // Who watches messages goes along.
+    let following = Running::spawn(daemon.command(&["events", "main", "--types", "news,member_in"]));
+    following.out.wait_for(&["gossiperld-events-"]);
+    let published = within_patience("a delivery", || {
+        done(&daemon, &["publish", "news", "hello", "--key-file", file]);
+        following.out.lines().into_iter().find(|line| line.contains("delivery"))
+    });
+    assert!(published.ends_with("news  hello"), "{published}");
 
     for (arguments, words) in [
         (&["key", "use", "main", "nonsense"][..], "bad_key"),

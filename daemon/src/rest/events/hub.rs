@@ -119,7 +119,12 @@ impl Hub {
             loop {
                 tokio::select! {
                     event = events.recv() => match event {
-                        Ok(event) => self.history.push(told(&event)),
+                        Ok(event) => {
+                            if matches!(event, Event::KeyRing { .. }) {
+                                self.observer.follow(running.clone());
+                            }
+                            self.history.push(told(&event));
+                        }
                         Err(RecvError::Lagged(missed)) => {
                             let data = json!({ "missed": missed, "timestamp": timestamp() }).to_string();
                             self.history.push(Entry { kind: "missed".to_owned(), delivery: false, data });

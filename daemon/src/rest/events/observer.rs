@@ -69,7 +69,7 @@ impl Observer {
         taken.unwrap_or_else(|| mpsc::channel(1).1)
     }
 
-    /// The overlay was started anew.
+    /// The overlay was started anew, or its keys have changed: the client begins anew, too.
     pub(super) fn follow(&self, running: Arc<Running>) {
         self.running.send_replace(running);
     }
@@ -189,7 +189,8 @@ async fn observe(
 
 async fn connect(running: &Running) -> Option<Client> {
     let settings = running.settings();
-    let mut keys = settings.symmetric_keys.iter();
+    let keys = running.handle().ring_keys().await.ok()?;
+    let mut keys = keys.iter();
     let name = format!("gossiperld-events-{:08x}", random::number().ok()? as u32);
     let address = settings.client_address();
     let mut options = Options::new(address.port(), name.as_str(), keys.next()?)
