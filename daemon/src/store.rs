@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 /// Addresses kept; any one of them is enough to rejoin.
 pub const MOST_ADDRESSES: usize = 1_024;
-/// Larger files are not ours.
-const LONGEST_FILE: u64 = 1 << 20;
+/// Larger files are not ours, and would not be read again.
+pub(crate) const LONGEST_FILE: u64 = 1 << 20;
 /// Version of the files' form.
 const VERSION: u32 = 1;
 
@@ -76,15 +76,7 @@ impl Store {
 
     /// The name kept, or the one that `make` makes, kept from now on.
     pub fn member_name(&self, make: impl FnOnce() -> String) -> Result<String, StoreError> {
-        let kept = self.read(MEMBER_NAME).and_then(|bytes| {
-            let name = String::from_utf8(bytes).ok()?.trim_end_matches('\n').to_owned();
-            let good = (1..=255).contains(&name.len()) && !name.contains(char::is_control);
-            if !good {
-                self.move_aside(MEMBER_NAME);
-            }
-            good.then_some(name)
-        });
-        match kept {
+        match self.kept_member_name() {
             Some(name) => Ok(name),
             None => {
                 let name = make();
@@ -93,6 +85,18 @@ impl Store {
                 Ok(name)
             }
         }
+    }
+
+    /// The name kept, where there is one.
+    pub(crate) fn kept_member_name(&self) -> Option<String> {
+        self.read(MEMBER_NAME).and_then(|bytes| {
+            let name = String::from_utf8(bytes).ok()?.trim_end_matches('\n').to_owned();
+            let good = (1..=255).contains(&name.len()) && !name.contains(char::is_control);
+            if !good {
+                self.move_aside(MEMBER_NAME);
+            }
+            good.then_some(name)
+        })
     }
 
     /// Where members last were; empty where that is not known.
@@ -142,6 +146,11 @@ impl Store {
             forgotten => forgotten,
         };
         forgotten.and_then(|()| File::open(&self.folder)?.sync_all()).map_err(|error| self.error(name, error))
+    }
+
+    /// Whether anything is kept of this overlay.
+    pub(crate) fn exists(data_dir: &Path, overlay: &str) -> bool {
+        data_dir.join("overlays").join(overlay).exists()
     }
 
     /// Removes an overlay's folder as far as it can be.

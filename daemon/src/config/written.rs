@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::{OverlaySettings, Settings, check_name};
+use crate::store::LONGEST_FILE;
 
 /// What GET /configuration says in place of what it does not tell or what is not set; written back it means "as it was", or "not set".
 pub(super) const PROTECTED: &str = "protected";
@@ -124,7 +125,15 @@ impl Written {
         let named = toml::Table::from_iter([(name.to_owned(), toml::Value::Table(table))]);
         let document = toml::Table::from_iter([("overlays".to_owned(), toml::Value::Table(named))]);
         let text = toml::to_string(&document).map_err(|error| vec![wrong("", error.to_string())])?;
-        Ok(Written { name: name.to_owned(), text: Zeroizing::new(text) })
+        let text = Zeroizing::new(text);
+        if text.len() as u64 > LONGEST_FILE {
+            let length = text.len();
+            return Err(vec![wrong(
+                "",
+                format!("has {length} bytes as it is kept; at most {LONGEST_FILE} are allowed"),
+            )]);
+        }
+        Ok(Written { name: name.to_owned(), text })
     }
 
     fn table(&self) -> Result<toml::Table, Vec<WrongProperty>> {

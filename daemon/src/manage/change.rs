@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ChangeError, Host, LEAVING, MOST_OVERLAYS, Owner, Running, Token, kept, token};
+use super::{ChangeError, Host, MOST_OVERLAYS, Owner, Running, Token, kept, token};
 use crate::{
     config::{Change, OverlaySettings, Written, WrongProperty, bind_conflicts},
     store::Store,
@@ -23,8 +23,21 @@ impl Host {
         let written = Written::from_json(name, properties).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
         self.check_beside_others(&settings)?;
+        let is_new = !Store::exists(&self.shared.data_dir, name);
+        let added = self.start_and_keep(settings, written).await;
+        if added.is_err() && is_new {
+            Store::remove(&self.shared.data_dir, name);
+        }
+        added
+    }
+
+    async fn start_and_keep(
+        &self,
+        settings: OverlaySettings,
+        written: Written,
+    ) -> Result<Token, ChangeError> {
+        let store = Store::open(&self.shared.data_dir, &settings.name)?;
         let running = self.start_one(settings, Owner::Rest(written.clone()), token::make)?;
-        let store = Store::open(&self.shared.data_dir, name)?;
         if let Err(error) = kept::keep(&store, &written) {
             self.end(&running).await;
             return Err(error.into());
@@ -61,7 +74,7 @@ impl Host {
         let (running, before) = self.made_over_rest(name)?;
         let written = rewritten(&before).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
-        let change = settings.change_from(&as_running(&running, &settings));
+        let change = settings.change_from(&self.as_running(&running, &settings));
         if let Change::Identity(property) = change {
             return Err(ChangeError::Identity(property));
         }
@@ -106,12 +119,16 @@ impl Host {
         settings: OverlaySettings,
         owner: Owner,
     ) -> Result<(), ChangeError> {
-        self.end(running).await;
+        // It stays in the table meanwhile: who asks for it hears that it is being left, not that there is none.
+        running.close().await;
         let token = running.token.clone();
         let Err(wanted) = self.start_one(settings, owner, |_| Ok(token.clone())) else { return Ok(()) };
         match self.start_one(running.settings.clone(), running.owner.clone(), |_| Ok(token)) {
             Ok(_) => Err(wanted.into()),
-            Err(before) => Err(ChangeError::Lost { wanted: wanted.into(), before: before.into() }),
+            Err(before) => {
+                self.end(running).await;
+                Err(ChangeError::Lost { wanted: wanted.into(), before: before.into() })
+            }
         }
     }
 
@@ -119,8 +136,7 @@ impl Host {
     pub(super) async fn end(&self, running: &Running) {
         self.change(|overlays| overlays.remove(&running.settings.name));
         self.shared.collector.forget(&running.settings.name);
-        running.tell_to_leave(LEAVING).await;
-        running.ended().await;
+        running.close().await;
     }
 
     fn made_over_rest(&self, name: &str) -> Result<(Arc<Running>, Written), ChangeError> {
@@ -154,13 +170,25 @@ impl Host {
     }
 }
 
-/// The settings that `running` runs with, as `wanted` would spell them: a member name that was made is the same when it is written out.
-pub(super) fn as_running(running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
-    let mut settings = running.settings.clone();
-    let named =
-        |name: &Option<String>| name.as_deref().is_none_or(|name| name == running.handle.member_name());
-    if named(&settings.member_name) && named(&wanted.member_name) {
-        settings.member_name.clone_from(&wanted.member_name);
+impl Host {
+    /// The settings that `running` runs with, as `wanted` would spell them: a member name that was made is the same when it is written out, and when it is
+    /// no longer.
+    pub(super) fn as_running(&self, running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
+        let mut settings = running.settings.clone();
+        let name = running.handle.member_name();
+        let is_same = match wanted.member_name.as_deref() {
+            Some(wanted) => wanted == name,
+            None => settings.member_name.is_none() || self.was_made(&settings.name, name),
+        };
+        if is_same {
+            settings.member_name.clone_from(&wanted.member_name);
+        }
+        settings
     }
-    settings
+
+    /// Whether this is the name that is made, and kept, for the overlay where none is written.
+    fn was_made(&self, overlay: &str, name: &str) -> bool {
+        let store = Store::open(&self.shared.data_dir, overlay);
+        store.is_ok_and(|store| store.kept_member_name().is_some_and(|kept| kept == name))
+    }
 }

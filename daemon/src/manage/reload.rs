@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Host, Owner, ReloadError, change::as_running, token};
+use super::{Host, Owner, ReloadError, token};
 use crate::config::{Change, OverlaySettings, Settings, bind_conflicts};
 
 /// What a reload has brought about.
@@ -48,6 +48,14 @@ impl Host {
                 self.end(&running).await;
             }
         }
+        // So are the places of those that move, which may take each other's.
+        for overlay in &wanted {
+            if let Some(running) = self.get(&overlay.name)
+                && matches!(overlay.change_from(&self.as_running(&running, overlay)), Change::Identity(_))
+            {
+                running.close().await;
+            }
+        }
         let mut failed = Vec::new();
         for overlay in wanted {
             let name = overlay.name.clone();
@@ -55,7 +63,7 @@ impl Host {
                 None => {
                     self.start_one(overlay, Owner::File, token::load_or_make).map(|_| ()).map_err(Into::into)
                 }
-                Some(running) => match overlay.change_from(&as_running(&running, &overlay)) {
+                Some(running) => match overlay.change_from(&self.as_running(&running, &overlay)) {
                     Change::Nothing => Ok(()),
                     change => self.bring_to(&running, overlay, Owner::File, change).await,
                 },

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{Failure, Host, Token};
+use super::{Failure, Host, LEAVING, Token};
 use crate::{
     config::{OverlaySettings, Written},
     driver::{self, Handle, StartError},
@@ -67,6 +67,12 @@ impl Running {
     pub(super) async fn tell_to_leave(&self, within: Duration) {
         // One that ended is left already.
         let _ = self.handle.leave(within).await;
+    }
+
+    /// Leaves the overlay in order, in bounded time, and waits until its sockets are closed.
+    pub(super) async fn close(&self) {
+        self.tell_to_leave(LEAVING).await;
+        self.ended().await;
     }
 
     /// Waits until its task has ended, and with it its sockets.

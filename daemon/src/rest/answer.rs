@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::{
-    body::Bytes,
+    body::{Bytes, HttpBody},
     extract::{FromRequest, Request, rejection::BytesRejection},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -12,6 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::problem::{Code, Problem};
+
+/// Bytes of a body at most.
+pub(super) const LONGEST_BODY: usize = 1 << 20;
 
 /// An answer with this status.
 pub(super) struct Json<T>(pub(super) StatusCode, pub(super) T);
@@ -38,11 +41,16 @@ impl<S: Send + Sync> FromRequest<S> for JsonValue {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let too_large = || Problem::new(Code::TooLarge, "the body has more than 1 MiB");
+        // Refused before it comes where it says its length: who sends it is told at once.
+        if request.body().size_hint().lower() > LONGEST_BODY as u64 {
+            return Err(too_large());
+        }
         let bytes = Bytes::from_request(request, state).await.map_err(|rejection| match &rejection {
             BytesRejection::FailedToBufferBody(failed)
                 if failed.status() == StatusCode::PAYLOAD_TOO_LARGE =>
             {
-                Problem::new(Code::TooLarge, "the body has more than 1 MiB")
+                too_large()
             }
             _ => Problem::new(Code::NotJson, "the body did not arrive as a whole"),
         })?;

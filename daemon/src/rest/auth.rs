@@ -7,7 +7,11 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{
+        HeaderMap, HeaderValue,
+        header::{self, AsHeaderName},
+        request::Parts,
+    },
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -86,9 +90,9 @@ impl FromRequestParts<Arc<Shared>> for Overlay {
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
         let name = path_value(parts, "overlay").await?;
         let running = shared.host.get(&name).ok_or_else(|| Problem::unknown_overlay(&name))?;
-        let right = match parts.headers.get(TOKEN) {
-            Some(token) => running.token().is(token.as_bytes()),
-            None => basic(&parts.headers).is_some_and(|(user, token)| {
+        let right = match parts.headers.contains_key(TOKEN) {
+            true => only(&parts.headers, TOKEN).is_some_and(|token| running.token().is(token.as_bytes())),
+            false => basic(&parts.headers).is_some_and(|(user, token)| {
                 // Both are looked at, whatever the first says.
                 let (named, token) = (*user == *name.as_bytes(), running.token().is(&token));
                 named && token
@@ -153,9 +157,16 @@ impl Drop for Waits<'_> {
     }
 }
 
+/// The header's value, where it stands there once. Of several another program on the way may have looked at another.
+fn only(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    first.filter(|_| values.next().is_none())
+}
+
 /// Basic credentials (RFC 7617): the user's name and the password.
 fn basic(headers: &HeaderMap) -> Option<(Vec<u8>, Zeroizing<Vec<u8>>)> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let value = only(headers, header::AUTHORIZATION)?.as_bytes();
     let (scheme, encoded) = value.split_at_checked(6)?;
     if !scheme.eq_ignore_ascii_case(b"basic ") {
         return None;

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Read},
+    net::SocketAddr,
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -56,5 +57,11 @@ impl Files {
     pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
         replace(&self.folder, name, bytes)
             .with_context(|| format!("cannot write {}", self.path(name).display()))
+    }
+
+    /// Says where the interface is, and how it is asked.
+    pub(super) fn tell_address(&self, encrypted: bool, address: SocketAddr) -> anyhow::Result<()> {
+        let scheme = if encrypted { "https" } else { "http" };
+        self.keep("address", format!("{scheme}://{address}\n").as_bytes())
     }
 }

@@ -85,7 +85,7 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     let users = Users::load(settings, &files)?;
     let tls = tls::load(settings, &files)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    files.keep("address", format!("{scheme}://{address}\n").as_bytes())?;
+    files.tell_address(tls.is_some(), address)?;
     let shared = Arc::new(Shared {
         host: host.clone(),
         users,
@@ -95,7 +95,7 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     });
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let server = Server { shared, settings: settings.clone(), files, tls };
+    let server = Server { shared, settings: settings.clone(), address, files, tls };
     let thread = std::thread::Builder::new().name("gossiperld-rest".to_owned()).spawn(move || {
         runtime.block_on(async {
             match TcpListener::from_std(listener) {

@@ -1,6 +1,10 @@
 //! Connections: accepted, encrypted, and served within bounded time.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, extract::Request};
 use hyper::{body::Incoming, server::conn::http1};
@@ -41,6 +45,8 @@ const MOST_HEADERS: usize = 64;
 pub(super) struct Server {
     pub(super) shared: Arc<Shared>,
     pub(super) settings: RestSettings,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
     pub(super) files: Files,
     pub(super) tls: Option<Arc<ServerConfig>>,
 }
@@ -60,7 +66,7 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let (renew, renewed) = watch::channel(self.tls.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(renewing(self.shared.clone(), self.settings, self.files, renew));
+        tasks.spawn(renewing(self.shared.clone(), self.settings, self.address, self.files, renew));
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
@@ -146,6 +152,7 @@ async fn serve(
 async fn renewing(
     shared: Arc<Shared>,
     mut settings: RestSettings,
+    address: SocketAddr,
     files: Files,
     renew: watch::Sender<Option<Arc<ServerConfig>>>,
 ) {
@@ -159,13 +166,18 @@ async fn renewing(
         };
         if changed {
             let now = changes.borrow_and_update().clone();
-            let Some(now) = now.filter(|now| now.address == settings.address) else {
+            let moves = now.as_ref().is_none_or(|now| now.address != settings.address);
+            if moves {
                 tracing::warn!(
-                    "whether and where the management interface listens takes effect at the next start"
+                    "whether and where the management interface listens, and its certificate there, take effect at the next start"
                 );
-                continue;
+            }
+            let Some(now) = now else { continue };
+            // Who may log in is never behind the file. Encryption goes with the address: what loopback may go without, another may not.
+            settings = match moves {
+                true => RestSettings { address: settings.address, ssl: settings.ssl, ..now },
+                false => now,
             };
-            settings = now;
             if let Err(error) = shared.users.reload(&settings, &files) {
                 tracing::error!(
                     error = format!("{error:#}"),
@@ -181,6 +193,12 @@ async fn renewing(
         match tls::load(&settings, &files) {
             Ok(config) => {
                 tracing::info!("the management interface's certificate was read");
+                if let Err(error) = files.tell_address(config.is_some(), address) {
+                    tracing::error!(
+                        error = format!("{error:#}"),
+                        "where the management interface is cannot be told anew"
+                    );
+                }
                 let _ = renew.send(config);
             }
             Err(error) => {

@@ -21,21 +21,23 @@ use axum::{
 };
 use utoipa::{
     OpenApi,
-    openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    openapi::{
+        Content, Ref, ResponseBuilder,
+        path::Operation,
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
-    answer::Json,
+    answer::{Json, LONGEST_BODY},
     problem::{Code, Problem},
 };
 
 pub(super) use events::permits;
 pub(super) use looking::member;
 
-/// Bytes of a body at most.
-const LONGEST_BODY: usize = 1 << 20;
 /// Time for a request, its body's arrival included.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -92,7 +94,24 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
 
 /// The OpenAPI document of all routes.
 pub fn open_api() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+    let mut document = routes().into_openapi();
+    for path in document.paths.paths.values_mut() {
+        let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
+        operations.into_iter().flatten().for_each(add_common_answers);
+    }
+    document
+}
+
+/// What any route may answer, beside what it says of itself.
+fn add_common_answers(operation: &mut Operation) {
+    let guarded = operation.security.as_ref().is_some_and(|security| !security.is_empty());
+    let codes = [Code::TooSlow, Code::Internal, Code::Stopping];
+    for code in codes.into_iter().chain(guarded.then_some(Code::TooManyAttempts)) {
+        let (name, status, _) = code.parts();
+        let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+        let answer = ResponseBuilder::new().description(name).content("application/problem+json", body);
+        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(answer.build().into());
+    }
 }
 
 /// Everything that answers requests.

@@ -12,6 +12,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::{
+    driver::Ended,
     manage::Running,
     rest::{
         Shared,
@@ -82,7 +83,11 @@ pub(super) async fn window(
 async fn answer(shared: &Shared, running: &Running, window: Window) -> Result<Json<Statistics>, Problem> {
     let overlay = &running.settings().name;
     let counted = shared.host.collector().window(overlay, window).await;
-    let counted = counted.ok_or_else(|| Problem::unknown_overlay(overlay))?;
+    let counted = counted.ok_or_else(|| match shared.host.get(overlay) {
+        None => Problem::unknown_overlay(overlay),
+        // It starts anew for a change.
+        Some(_) => Problem::from(Ended),
+    })?;
     let answer = Statistics {
         overlay: overlay.clone(),
         window: window.name(),

@@ -1,0 +1,99 @@
+//! Failed logins wait, and who is right does not.
+
+use std::{net::Ipv4Addr, sync::Arc};
+
+use reqwest::Method;
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::support::{As, Daemon, Setup, soon};
+
+/// More at a time than may wait.
+const MANY: usize = 64;
+/// Those that may.
+const WAITING: usize = 16;
+
+/// How many were turned away. Over plain connections, so that many are there at a time on a slow machine too.
+async fn guess_beside_who_is_right(
+    many: usize,
+    wrong: As,
+    path: &'static str,
+    right: impl AsyncFn(&Daemon) -> As,
+) -> usize {
+    let daemon = Arc::new(plain().await);
+    let right = right(&daemon).await;
+    let (told, mut answered) = mpsc::unbounded_channel();
+    let mut guesses = JoinSet::new();
+    let client = daemon.client_from(Ipv4Addr::LOCALHOST);
+    for _ in 0..many {
+        let (daemon, client, wrong, told) = (daemon.clone(), client.clone(), wrong.clone(), told.clone());
+        guesses.spawn(async move {
+            let answer = daemon.ask_over(&client, Method::GET, path, &wrong, "").await.expect("an answer");
+            told.send(answer).expect("heard");
+        });
+    }
+    drop(told);
+    let mut turned_away = 0;
+    let mut refused = 0;
+    while let Some(answer) = soon("an answer", answered.recv()).await {
+        // While others wait for theirs.
+        daemon.get(path, &right).await.expect(200);
+        match answer.status {
+            429 => {
+                answer.expect_problem(429, "too_many_attempts");
+                turned_away += 1;
+            }
+            _ => {
+                answer.expect_problem(401, "unauthorized");
+                refused += 1;
+            }
+        }
+    }
+    assert_eq!(turned_away + refused, many);
+    // Nobody waits any more: a guess waits again rather than being turned away.
+    daemon.get(path, &wrong).await.expect_problem(401, "unauthorized");
+    daemon.get(path, &right).await.expect(200);
+    turned_away
+}
+
+#[tokio::test]
+async fn many_wrong_tokens_at_a_time_are_turned_away() {
+    let token = async |daemon: &Daemon| daemon.token("main").await;
+    let turned_away = guess_beside_who_is_right(MANY, As::token("a guess"), "/membership/main", token).await;
+    assert!(turned_away > 0 && turned_away <= MANY - WAITING, "{turned_away}");
+}
+
+#[tokio::test]
+async fn who_has_the_password_is_answered_beside_who_guesses_it() {
+    // Each is hashed, one after the other: how many of them wait at a time is up to the machine.
+    let user = async |daemon: &Daemon| daemon.rest_user();
+    guess_beside_who_is_right(WAITING, As::basic("rest_user", "a guess"), "/overlays", user).await;
+}
+
+async fn plain() -> Daemon {
+    Daemon::start_with(Setup { rest: "ssl = false".to_owned(), ..Setup::default() }).await
+}
+
+#[tokio::test]
+async fn another_address_does_not_wait_for_who_guesses() {
+    let daemon = plain().await;
+    let guesser = daemon.client_from(Ipv4Addr::new(127, 81, 0, 1));
+    let wrong = As::token("a guess");
+    let mut guesses = JoinSet::new();
+    let daemon = Arc::new(daemon);
+    for _ in 0..MANY {
+        let (daemon, guesser, wrong) = (daemon.clone(), guesser.clone(), wrong.clone());
+        guesses.spawn(async move {
+            daemon
+                .ask_over(&guesser, Method::GET, "/membership/main", &wrong, "")
+                .await
+                .map(|answer| answer.status)
+        });
+    }
+    while soon("an answer", guesses.join_next()).await.expect("some").expect("no panic").expect("an answer")
+        != 429
+    {}
+    let other = daemon.client_from(Ipv4Addr::new(127, 81, 0, 2));
+    let answer =
+        daemon.ask_over(&other, Method::GET, "/membership/main", &wrong, "").await.expect("an answer");
+    answer.expect_problem(401, "unauthorized");
+}
