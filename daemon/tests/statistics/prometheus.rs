@@ -7,17 +7,10 @@ use std::{
     time::Duration,
 };
 
-use gossiperl_daemon::{
-    http,
-    statistics::{Collector, metrics::CONTENT_TYPE},
-};
+use gossiperl_daemon::http;
 use reqwest::Url;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
 
 use crate::{
     dashboard,
@@ -25,7 +18,10 @@ use crate::{
     support::{Host, TYPE, free_port, receive, soon, subscribe},
 };
 
-/// A server that scrapes one address each 200 ms; ended when dropped.
+const USER: &str = "watching";
+const PASSWORD: &str = "a password of this test";
+
+/// A server that scrapes each 200 ms; ended when dropped.
 struct Prometheus {
     child: Child,
     port: u16,
@@ -33,12 +29,17 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    async fn start(target: &str) -> Self {
+    /// One that scrapes this service's management interface, as its `rest_user`.
+    async fn start(host: &Host) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("prometheus.yml");
+        let target = host.service.management().expect("one").address();
+        let certificate = host.data().join("rest/certificate.pem");
         let text = format!(
             "global: {{ scrape_interval: 200ms, scrape_timeout: 200ms }}\n\
-             scrape_configs:\n  - job_name: gossiperl\n    static_configs: [{{ targets: ['{target}'] }}]\n"
+             scrape_configs:\n  - job_name: gossiperl\n    scheme: https\n    \
+             basic_auth: {{ username: {USER}, password: {PASSWORD} }}\n    \
+             tls_config: {{ ca_file: {certificate:?} }}\n    static_configs: [{{ targets: ['{target}'] }}]\n"
         );
         fs::write(&config, text).expect("written");
         let port = free_port();
@@ -93,25 +94,6 @@ impl Drop for Prometheus {
     }
 }
 
-/// Serves the metrics, and nothing else.
-async fn serve(collector: Collector) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("bound").to_string();
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut request = [0; 4_096];
-            let _ = connection.read(&mut request).await;
-            let text = collector.metrics().await;
-            let length = text.len();
-            let head = format!(
-                "HTTP/1.1 200 OK\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
-            );
-            let _ = connection.write_all((head + &text).as_bytes()).await;
-        }
-    });
-    address
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn its_tool_finds_no_fault_with_the_text() {
     let host = Host::start("[statistics.influxdb]\nurl = \"http://127.0.0.1:1\"\ndatabase = \"x\"").await;
@@ -133,8 +115,10 @@ async fn its_tool_finds_no_fault_with_the_text() {
 #[tokio::test(flavor = "multi_thread")]
 async fn it_scrapes_what_clients_counted_and_every_query_of_the_dashboard_finds_something() {
     const MESSAGES: usize = 1_000;
-    let host = Host::start("").await;
-    let prometheus = Prometheus::start(&serve(host.service.host().collector().clone()).await).await;
+    let rest =
+        format!("[rest]\nport = 0\nrest_user = {{ username = \"{USER}\", password = \"{PASSWORD}\" }}");
+    let host = Host::start(&rest).await;
+    let prometheus = Prometheus::start(&host).await;
     prometheus.value("up", |up| up == 1.0).await;
     let (publisher, subscriber) = (host.client("publisher").await, host.client("subscriber").await);
     let mut reader = subscribe(&subscriber).await;

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
-    path::Path,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -20,7 +20,7 @@ pub(crate) struct Host {
     pub(crate) service: Service,
     /// Where its clients find it.
     pub(crate) address: SocketAddr,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Host {
@@ -30,7 +30,12 @@ impl Host {
         let settings = settings(top, folder.path());
         let address = settings.overlays[0].client_address();
         let service = Service::start(&settings, None).await.expect("started");
-        Host { service, address, _folder: folder }
+        Host { service, address, folder }
+    }
+
+    /// What it keeps.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// A client of protocol 2.
@@ -80,12 +85,13 @@ pub(crate) async fn receive(subscription: &mut Subscription, count: usize) {
     }
 }
 
-/// A configuration with the overlay `main` on a free port.
+/// A configuration with the overlay `main` on a free port, and without a management interface unless `top` has one.
 pub(crate) fn settings(top: &str, folder: &Path) -> Settings {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = socket.local_addr().expect("bound").port();
+    let rest = if top.contains("[rest]") { "" } else { "rest = false" };
     let text = format!(
-        "data_dir = {:?}\nrest = false\n{top}\n[overlays.main]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\nmember_name = \"host, 1\"\n",
+        "data_dir = {:?}\n{rest}\n{top}\n[overlays.main]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\nmember_name = \"host, 1\"\n",
         folder.join("data")
     );
     Settings::parse(&text, Path::new("gossiperl.toml")).unwrap_or_else(|error| panic!("{error}"))
