@@ -283,7 +283,7 @@ fn vectors() -> Vec<(u8, Vec<u8>)> {
 }
 
 /// The kinds that a daemon reads from another: malformed ones are counted.
-const READ: [u8; 16] = [4, 8, 16, 17, 18, 19, 20, 21, 24, 25, 26, 27, 64, 65, 69, 70];
+const READ: [u8; 18] = [4, 8, 16, 17, 18, 19, 20, 21, 24, 25, 26, 27, 64, 65, 69, 70, 75, 76];
 
 #[test]
 fn cut_and_lengthened_frames_of_a_holder_of_the_secret_are_counted_and_change_nothing() {
