@@ -3,8 +3,8 @@
 //! It runs on a thread of its own, so that nothing an operator or an attacker asks for takes a turn from a thread that drives overlays. Overlays are asked
 //! through their handles, and changes run to their end on the overlays' threads, whether or not who asked still waits.
 //!
-//! Everything is bounded: connections ([`connections`]), the time for a handshake, for headers and for a request, the size of headers and bodies,
-//! and attempts to log in ([`throttle`]).
+//! Everything is bounded: connections, the time for a handshake, for headers and for a request, the size of headers and bodies,
+//! and attempts to log in.
 
 mod answer;
 mod auth;
