@@ -46,7 +46,7 @@ impl Role {
 pub(super) struct Users {
     logins: RwLock<Logins>,
     key: hmac::Key,
-    /// Passwords hashed at a time: each takes 19 MiB meanwhile.
+    /// Passwords hashed at a time: each takes 7 MiB meanwhile.
     hashing: Semaphore,
 }
 
