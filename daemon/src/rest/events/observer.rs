@@ -22,6 +22,8 @@ use crate::{manage::Running, random, rest::answer::timestamp};
 
 /// How long a type stays subscribed to without a reader.
 const LINGER: Duration = Duration::from_secs(60);
+/// Types beyond which those without a reader linger no longer: who opens and closes streams makes nothing grow.
+const MOST_LINGERING: usize = 1_024;
 /// How long to wait before trying again what did not work.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Messages on their way to the history.
@@ -77,12 +79,7 @@ impl Observer {
     /// Wants these types of message.
     pub(super) fn want<'a>(&self, types: impl Iterator<Item = &'a str>) -> Wanted {
         let types: Vec<String> = types.map(str::to_owned).collect();
-        let mut held = self.shared.types.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in &types {
-            let wish = held.entry(name.clone()).or_insert(Wish { readers: 0, since: Instant::now() });
-            wish.readers += 1;
-        }
-        drop(held);
+        self.shared.add(&types);
         self.shared.changed.notify_one();
         Wanted { shared: self.shared.clone(), types }
     }
@@ -109,6 +106,18 @@ impl Drop for Wanted {
 }
 
 impl Shared {
+    /// One reader more of each of these.
+    fn add(&self, types: &[String]) {
+        let mut held = self.types.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() + types.len() > MOST_LINGERING {
+            held.retain(|_, wish| wish.readers > 0);
+        }
+        for name in types {
+            let wish = held.entry(name.clone()).or_insert(Wish { readers: 0, since: Instant::now() });
+            wish.readers += 1;
+        }
+    }
+
     /// The types wanted now; those without a reader for long are forgotten. Second: when to look again.
     fn wanted(&self, now: Instant) -> (Vec<String>, Option<Instant>) {
         let mut held = self.types.lock().unwrap_or_else(PoisonError::into_inner);
@@ -247,4 +256,27 @@ fn field(id: i16, value: &Field) -> serde_json::Value {
         Field::String(bytes) => json!(String::from_utf8_lossy(bytes)),
     };
     json!({ "id": id, "type": value.type_name(), "value": shown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_come_and_go_leave_few_types_behind() {
+        let shared = Arc::new(Shared::default());
+        let want = |types: Vec<String>| {
+            shared.add(&types);
+            Wanted { shared: shared.clone(), types }
+        };
+        let stays = want(vec!["kept".to_owned()]);
+        for number in 0..10_000 {
+            drop(want(vec![format!("type {number}")]));
+        }
+        let (wanted, again) = shared.wanted(Instant::now());
+        assert!(wanted.len() <= MOST_LINGERING, "{}", wanted.len());
+        assert!(wanted.contains(&"kept".to_owned()) && wanted.contains(&"type 9999".to_owned()));
+        assert!(again.is_some(), "the last ones linger");
+        drop(stays);
+    }
 }
