@@ -7,7 +7,9 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::UdpSocket,
+    path::PathBuf,
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -18,6 +20,16 @@ use crate::system;
 
 /// The overlay's key in all measurements.
 pub(crate) const KEY: &str = "a key for measuring only";
+
+/// What a daemon keeps, in its folder.
+const DATA: &str = "data";
+/// Where the management interface says what its address is, in `DATA`.
+const ADDRESS: &str = "rest/address";
+const CONFIG: &str = "gossiperl.toml";
+
+/// How often a file is looked for, and the pauses between.
+const WAITS: u32 = 1_000;
+const WAIT: Duration = Duration::from_millis(20);
 
 /// This program in one of its roles.
 pub(crate) struct RoleProcess {
@@ -99,30 +111,55 @@ pub(crate) struct DaemonProcess {
     child: Child,
     log: Option<BufReader<ChildStderr>>,
     pub(crate) port: u16,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl DaemonProcess {
-    /// Starts one and waits until it serves.
+    /// Starts one without the management interface, and waits until it serves.
     pub(crate) fn start() -> anyhow::Result<Self> {
+        DaemonProcess::start_with("rest = false")
+    }
+
+    /// Starts one with the management interface on a free port, and waits until it serves.
+    pub(crate) fn start_managed() -> anyhow::Result<Self> {
+        let daemon = DaemonProcess::start_with("rest = { port = 0 }")?;
+        daemon.url()?;
+        Ok(daemon)
+    }
+
+    fn start_with(rest: &str) -> anyhow::Result<Self> {
         let port = UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = tempfile::tempdir()?;
-        let config = folder.path().join("gossiperl.toml");
         let text = format!(
-            "data_dir = {:?}\nrest = false\n[overlays.bench]\nip = \"127.0.0.1\"\nport = {port}\nmember_name = \"daemon\"\n\
+            "data_dir = {:?}\n{rest}\n[overlays.bench]\nip = \"127.0.0.1\"\nport = {port}\nmember_name = \"daemon\"\n\
              symmetric_key = \"{KEY}\"\nsecret = \"{KEY}\"\nracks = {{ default = [] }}\n",
-            folder.path().join("data")
+            folder.path().join(DATA)
         );
-        fs::write(&config, text)?;
+        fs::write(folder.path().join(CONFIG), text)?;
+        DaemonProcess::run(folder, port)
+    }
+
+    /// Ends it and starts it again.
+    pub(crate) fn restarted(mut self) -> anyhow::Result<Self> {
+        self.child.kill()?;
+        self.child.wait()?;
+        fs::remove_file(self.file(ADDRESS))?;
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir()?);
+        let daemon = DaemonProcess::run(folder, self.port)?;
+        daemon.url()?;
+        Ok(daemon)
+    }
+
+    fn run(folder: TempDir, port: u16) -> anyhow::Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_gossiperld"))
             .arg("--config")
-            .arg(&config)
+            .arg(folder.path().join(CONFIG))
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .context("cannot start gossiperld")?;
         let log = child.stderr.take().map(BufReader::new);
-        let mut daemon = DaemonProcess { child, log, port, _folder: folder };
+        let mut daemon = DaemonProcess { child, log, port, folder };
         daemon.wait_until_started()?;
         daemon.keep_reading();
         Ok(daemon)
@@ -149,12 +186,32 @@ impl DaemonProcess {
         }
     }
 
+    /// Where the management interface is, once it answers.
+    pub(crate) fn url(&self) -> anyhow::Result<String> {
+        for _ in 0..WAITS {
+            match fs::read_to_string(self.file(ADDRESS)) {
+                Ok(url) if url.ends_with('\n') => return Ok(url.trim_end().to_owned()),
+                _ => std::thread::sleep(WAIT),
+            }
+        }
+        bail!("the management interface did not start")
+    }
+
+    /// A file that it keeps.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(DATA).join(name)
+    }
+
     pub(crate) fn cpu(&self) -> anyhow::Result<u64> {
         system::cpu(self.child.id())
     }
 
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         system::resident(self.child.id())
+    }
+
+    pub(crate) fn anonymous(&self) -> anyhow::Result<u64> {
+        system::anonymous(self.child.id())
     }
 }
 

@@ -20,7 +20,7 @@ const CLIENTS: usize = 1_000;
 const FEW_MEMBERS: usize = 600;
 const MANY_MEMBERS: usize = 1_600;
 const IDLE: Duration = Duration::from_secs(10);
-const SETTLING: Duration = Duration::from_secs(20);
+pub(crate) const SETTLING: Duration = Duration::from_secs(20);
 
 /// A crowd of daemons in one process, each with its own socket and task, which join the one measured.
 #[derive(Args)]
@@ -33,30 +33,37 @@ pub(crate) struct Members {
 
 pub(crate) fn measure(rounds: u32) -> anyhow::Result<()> {
     table::begin("Footprint of gossiperld", &["what", "median"]);
-    let (mut starts, mut idle, mut cpu) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut starts, mut idle, mut cpu, mut managed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let before = system::now();
         let daemon = DaemonProcess::start()?;
         starts.push((system::now() - before) as f64 / 1e6);
-        idle.push(daemon.resident()? as f64);
+        idle.push(memory(&daemon)?);
         let used = daemon.cpu()?;
         std::thread::sleep(IDLE);
         cpu.push((daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64);
+        // Its second start: the first makes passwords and a certificate.
+        managed.push(memory(&DaemonProcess::start_managed()?.restarted()?)?);
     }
     let row = |what: &str, value: String| table::row(&[what.to_owned(), value]);
     row("start to serving", format!("{:.1} ms", median(starts)));
-    row("resident memory, idle", megabytes(median(idle)));
+    let both = |all: &[(f64, f64)]| {
+        let (resident, own) = all.iter().copied().unzip::<_, _, Vec<_>, Vec<_>>();
+        format!("{}, {} of it its own", megabytes(median(resident)), megabytes(median(own)))
+    };
+    row("resident memory, idle, without the management interface", both(&idle));
+    row("with it", both(&managed));
     row("CPU, idle and alone", percent(median(cpu)));
 
     row("memory a local client", format!("{} B", table::count(among_clients(CLIENTS)?)));
-    let (few, _) = among_members(FEW_MEMBERS)?;
-    let (many, cpu) = among_members(MANY_MEMBERS)?;
+    let (_, few, _) = among_members(FEW_MEMBERS)?;
+    let (resident, many, cpu) = among_members(MANY_MEMBERS)?;
     // What grows with the first members and then no more is not theirs: prepared keys, buffers.
     let grown = many.saturating_sub(few) as f64 / (MANY_MEMBERS - FEW_MEMBERS) as f64;
     row("memory a remote member", format!("{} B", table::count(grown)));
     row(
         &format!("resident memory among {} members", table::count(MANY_MEMBERS as f64)),
-        megabytes(many as f64),
+        megabytes(resident as f64),
     );
     row(&format!("CPU, idle among {} members", table::count(MANY_MEMBERS as f64)), percent(cpu));
     table::end();
@@ -66,17 +73,22 @@ pub(crate) fn measure(rounds: u32) -> anyhow::Result<()> {
 /// What a daemon's memory grows by for each client, bytes.
 fn among_clients(clients: usize) -> anyhow::Result<f64> {
     let daemon = DaemonProcess::start()?;
-    let before = daemon.resident()?;
+    let before = daemon.anonymous()?;
     let port = ["--port".to_owned(), daemon.port.to_string()];
     let count = ["--clients".to_owned(), clients.to_string()];
     let mut crowd = RoleProcess::start("crowd", &[&port[..], &count].concat())?;
-    let grown = daemon.resident()?.saturating_sub(before) as f64 / clients as f64;
+    let grown = daemon.anonymous()?.saturating_sub(before) as f64 / clients as f64;
     crowd.begin()?;
     Ok(grown)
 }
 
-/// A daemon's memory, bytes, and its CPU time a second, among so many others.
-fn among_members(members: usize) -> anyhow::Result<(u64, f64)> {
+/// A daemon's resident memory and what is its own, bytes.
+fn memory(daemon: &DaemonProcess) -> anyhow::Result<(f64, f64)> {
+    Ok((daemon.resident()? as f64, daemon.anonymous()? as f64))
+}
+
+/// A daemon's memory, bytes, what of it is its own, and its CPU time a second, among so many others.
+fn among_members(members: usize) -> anyhow::Result<(u64, u64, f64)> {
     let daemon = DaemonProcess::start()?;
     let arguments = ["--seed", &daemon.port.to_string(), "--members", &members.to_string()];
     let mut crowd = RoleProcess::start("members", &arguments.map(str::to_owned))?;
@@ -85,9 +97,9 @@ fn among_members(members: usize) -> anyhow::Result<(u64, f64)> {
     let used = daemon.cpu()?;
     std::thread::sleep(IDLE);
     let cpu = (daemon.cpu()? - used) as f64 / IDLE.as_nanos() as f64;
-    let resident = daemon.resident()?;
+    let (resident, own) = (daemon.resident()?, daemon.anonymous()?);
     crowd.begin()?;
-    Ok((resident, cpu))
+    Ok((resident, own, cpu))
 }
 
 fn megabytes(bytes: f64) -> String {

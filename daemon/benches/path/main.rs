@@ -15,6 +15,7 @@ mod fanout;
 mod footprint;
 mod latency;
 mod load;
+mod management;
 mod relay;
 mod run;
 mod system;
@@ -43,6 +44,7 @@ enum Part {
     Latency,
     Fanout,
     Footprint,
+    Management,
 }
 
 /// The processes of a measurement; this program starts itself as each of them.
@@ -56,6 +58,8 @@ enum Role {
     Crowd(clients::Crowd),
     #[command(hide = true)]
     Members(footprint::Members),
+    #[command(hide = true)]
+    Ask(management::Ask),
     #[command(hide = true)]
     Relay(relay::Relay),
     #[command(hide = true)]
@@ -71,6 +75,7 @@ fn main() -> anyhow::Result<()> {
         Some(Role::Subscribe(role)) => role.run(),
         Some(Role::Crowd(role)) => role.run(),
         Some(Role::Members(role)) => role.run(),
+        Some(Role::Ask(role)) => role.run(),
         Some(Role::Relay(role)) => role.run(),
         Some(Role::Source(role)) => role.run(),
         Some(Role::Sink(role)) => role.run(),
@@ -86,6 +91,7 @@ fn measure(parts: &[Part], rounds: u32) -> anyhow::Result<()> {
             Part::Latency => latency::measure(rounds)?,
             Part::Fanout => fanout::measure(rounds)?,
             Part::Footprint => footprint::measure(rounds)?,
+            Part::Management => management::measure(rounds)?,
         }
     }
     Ok(())

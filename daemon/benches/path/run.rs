@@ -38,16 +38,17 @@ impl Run {
                 let pid = relay.pid();
                 Run::measure(load, source, sinks, || system::cpu(pid))
             }
-            Through::Gossiperl => {
-                let daemon = DaemonProcess::start()?;
-                let port = ["--port".to_owned(), daemon.port.to_string()];
-                let count = ["--clients".to_owned(), subscribers.to_string()];
-                let subscribers =
-                    RoleProcess::start("subscribe", &[&port[..], &count, &load.arguments()].concat())?;
-                let publisher = RoleProcess::start("publish", &[&port[..], &load.arguments()].concat())?;
-                Run::measure(load, publisher, subscribers, || daemon.cpu())
-            }
+            Through::Gossiperl => Run::over(&DaemonProcess::start()?, load, subscribers),
         }
+    }
+
+    /// Publishes the load once, over this daemon.
+    pub(crate) fn over(daemon: &DaemonProcess, load: Load, subscribers: usize) -> anyhow::Result<Run> {
+        let port = ["--port".to_owned(), daemon.port.to_string()];
+        let count = ["--clients".to_owned(), subscribers.to_string()];
+        let subscribers = RoleProcess::start("subscribe", &[&port[..], &count, &load.arguments()].concat())?;
+        let publisher = RoleProcess::start("publish", &[&port[..], &load.arguments()].concat())?;
+        Run::measure(load, publisher, subscribers, || daemon.cpu())
     }
 
     fn measure(

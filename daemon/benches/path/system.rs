@@ -24,8 +24,17 @@ pub(crate) fn cpu(pid: u32) -> anyhow::Result<u64> {
 
 /// Resident memory of a process, bytes.
 pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// What of it is the process's own, and not pages of files, bytes.
+pub(crate) fn anonymous(pid: u32) -> anyhow::Result<u64> {
+    status(pid, "RssAnon:")
+}
+
+fn status(pid: u32, name: &str) -> anyhow::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = text.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+    let line = text.lines().find(|line| line.starts_with(name)).context("no such figure")?;
     let kilobytes = line.split_whitespace().nth(1).context("no figure")?;
     Ok(kilobytes.parse::<u64>()? * 1_024)
 }
