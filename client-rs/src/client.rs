@@ -294,7 +294,7 @@ pub(crate) fn is_reserved(event_type: &[u8]) -> bool {
 }
 
 /// The types without repetitions, if all of them are legal.
-fn checked_types(types: impl Iterator<Item = Name>) -> Result<Vec<Name>, SubscribeError> {
+pub(crate) fn checked_types(types: impl Iterator<Item = Name>) -> Result<Vec<Name>, SubscribeError> {
     let mut checked: Vec<Name> = Vec::new();
     for event_type in types {
         if !event_type.is_valid() {

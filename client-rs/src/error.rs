@@ -199,6 +199,9 @@ pub enum SubscribeError {
     /// The daemon refused.
     #[error("the daemon refused the subscription: {0}")]
     Refused(Refusal),
+    /// The subscription whose types were to change was dropped or ended.
+    #[error("the subscription has ended: make a new one")]
+    Ended,
     /// The client is closed.
     #[error("the client is closed: make a new one")]
     Closed,

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | start | [`Client::connect`] waits for the daemon, [`Client::start`] does not; [`Options`] |
 //! | publish | [`Client::publish`] waits until the daemon has taken responsibility; [`Publisher`] for many messages of a type |
-//! | subscribe | [`Client::subscribe`] gives a [`Subscription`], each message once; [`SlowPolicy`] |
+//! | subscribe | [`Client::subscribe`] gives a [`Subscription`], each message once; [`SlowPolicy`]; [`Selection`] changes its types |
 //! | typed fields | [`Publisher::publish_digest`] and [`Delivery::digest`], a [`CustomDigest`] |
 //! | members | [`Client::members`] now, [`Client::watch_members`] from now on |
 //! | end | [`Client::close`], or drop the last handle |
@@ -51,6 +51,7 @@ mod members;
 mod name;
 mod options;
 mod publisher;
+mod selection;
 mod session;
 mod shared;
 mod subscription;
@@ -67,6 +68,7 @@ pub use members::MemberWatch;
 pub use name::Name;
 pub use options::{Options, Protocol};
 pub use publisher::{Publisher, Receipt};
+pub use selection::Selection;
 pub use subscription::{SlowPolicy, Subscription};
 
 /// The largest payload of protocol 2, in bytes.

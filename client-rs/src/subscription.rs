@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    Delivery, Name,
+    Delivery, Name, Selection,
     client::Handle,
     shared::{Command, Inbox},
 };
@@ -44,22 +44,28 @@ pub enum SlowPolicy {
 /// ```
 #[derive(Debug)]
 pub struct Subscription {
-    handle: Arc<Handle>,
-    id: u64,
-    types: Vec<Name>,
-    inbox: Arc<Inbox>,
+    selection: Selection,
     ready: VecDeque<Delivery>,
     live: bool,
 }
 
 impl Subscription {
     pub(crate) fn new(handle: Arc<Handle>, id: u64, types: Vec<Name>, inbox: Arc<Inbox>) -> Self {
-        Subscription { handle, id, types, inbox, ready: VecDeque::new(), live: true }
+        Subscription {
+            selection: Selection::new(handle, id, types, inbox),
+            ready: VecDeque::new(),
+            live: true,
+        }
     }
 
-    /// The event types it was made for.
-    pub fn event_types(&self) -> &[Name] {
-        &self.types
+    /// The event types it is for.
+    pub fn event_types(&self) -> Vec<Name> {
+        self.selection.event_types()
+    }
+
+    /// A handle that changes the event types while the subscription is read.
+    pub fn selection(&self) -> Selection {
+        self.selection.clone()
     }
 
     /// The next delivery; `None` when the client is closed and everything has been read. Cancel safe.
@@ -93,15 +99,15 @@ impl Subscription {
     /// Deliveries lost in this client to [`SlowPolicy::DropOldest`]; what the daemon dropped is told by
     /// [`Event::Dropped`](crate::Event::Dropped).
     pub fn dropped(&self) -> u64 {
-        self.inbox.dropped()
+        self.selection.inbox.dropped()
     }
 
     /// Ends the subscription and waits until the daemon knows. What had been delivered can be read from the result.
     pub async fn unsubscribe(mut self) -> Vec<Delivery> {
         self.live = false;
-        if let Some((done, answer)) = self.handle.shared.requests.answer().await {
-            let command = Command::Unsubscribe { id: self.id, done: Some(done) };
-            if self.handle.shared.command(command).is_ok() {
+        if let Some((done, answer)) = self.selection.handle.shared.requests.answer().await {
+            let command = Command::Unsubscribe { id: self.selection.id, types: None, done: Some(done) };
+            if self.selection.handle.shared.command(command).is_ok() {
                 let _ = answer.await;
             }
         }
@@ -117,10 +123,10 @@ impl Subscription {
         if !self.ready.is_empty() {
             return Poll::Ready(Some(()));
         }
-        self.inbox.poll_swap(&mut self.ready, context).map(|swapped| {
+        self.selection.inbox.poll_swap(&mut self.ready, context).map(|swapped| {
             swapped.map(|held| {
                 if held {
-                    self.handle.shared.release();
+                    self.selection.handle.shared.release();
                 }
             })
         })
@@ -129,9 +135,13 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.handle.subscription_ended();
+        self.selection.handle.subscription_ended();
         if self.live {
-            let _ = self.handle.shared.command(Command::Unsubscribe { id: self.id, done: None });
+            let _ = self.selection.handle.shared.command(Command::Unsubscribe {
+                id: self.selection.id,
+                types: None,
+                done: None,
+            });
         }
     }
 }

@@ -25,7 +25,7 @@ use self::{
     socket::{Outcome, Socket},
 };
 use crate::{
-    DisconnectReason, Event, Refusal,
+    DisconnectReason, Event, Name, Refusal,
     error::SubscribeError,
     session::{Notice, Progress, Session},
     shared::{Answer, Command, Outbox, Shared, Status, Work},
@@ -123,11 +123,28 @@ impl Driver {
 
     fn handle_command(&mut self, now: Time, command: Command) {
         match command {
+            // Its subscription was dropped before.
+            Command::Subscribe { inbox, done, .. } if inbox.has_ended() => {
+                done.give(Err(SubscribeError::Ended))
+            }
             Command::Subscribe { id, types, inbox, done } => {
                 let typed = self.router.add(id, &types, inbox);
-                self.subscribe(now, &typed, Purpose::Subscribe { id, types, done });
+                if typed.is_empty() {
+                    // All of them were there, and asked for, before.
+                    done.give(Ok(()));
+                } else {
+                    let types = typed.iter().map(|(event_type, _)| event_type.clone()).collect();
+                    self.subscribe(now, &typed, Purpose::Subscribe { id, types, done });
+                }
             }
-            Command::Unsubscribe { id, done } => self.unsubscribe(now, id, done),
+            Command::Unsubscribe { id, types, done } => {
+                // Gone already where it was refused.
+                let removed = match types {
+                    Some(types) => self.router.remove_types(id, &types),
+                    None => self.router.remove(id),
+                };
+                self.unsubscribe(now, removed.unwrap_or_default(), done);
+            }
             Command::Members { done } => {
                 let request = self.session.request_members(now, false);
                 self.requests.members(request, done);
@@ -149,9 +166,8 @@ impl Driver {
         self.requests.group(&requests, purpose);
     }
 
-    fn unsubscribe(&mut self, now: Time, id: u64, done: Option<Answer<()>>) {
-        // Gone already where it was refused.
-        let (gone, changed) = self.router.remove(id).unwrap_or_default();
+    /// Has the daemon told of the types that nobody has any more, and of those that have another policy now.
+    fn unsubscribe(&mut self, now: Time, (gone, changed): (Vec<Name>, Vec<Typed>), done: Option<Answer<()>>) {
         if self.router.release() {
             self.session.release(now);
         }
@@ -254,9 +270,10 @@ impl Driver {
             Err(ref refusal) => self.tell_event(Event::Refused(refusal.clone())),
         }
         match purpose {
-            Purpose::Subscribe { id, done, .. } => {
+            Purpose::Subscribe { id, types, done } => {
                 if result.is_err() {
-                    self.unsubscribe(now, id, None);
+                    let removed = self.router.remove_types(id, &types).unwrap_or_default();
+                    self.unsubscribe(now, removed, None);
                 }
                 done.give(result.map_err(SubscribeError::Refused));
             }

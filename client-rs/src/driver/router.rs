@@ -4,7 +4,7 @@
 //! each inbox.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -41,7 +41,7 @@ pub(super) struct Router {
 #[derive(Debug)]
 struct Slot {
     inbox: Arc<Inbox>,
-    types: Vec<Name>,
+    types: BTreeSet<Name>,
     gathered: Vec<Delivery>,
     /// As of the last flush, and what was gathered since. The reader only makes it less.
     level: Level,
@@ -57,35 +57,58 @@ struct Route {
 pub(super) type Drops = Vec<(Name, u64)>;
 
 impl Router {
-    /// Adds a subscription; returns its types with the policies that the daemon is to have for them.
+    /// Adds a subscription, or more types to one that there is; returns the types that it did not have, with the policies that the daemon is to have for them.
     pub(super) fn add(&mut self, id: u64, types: &[Name], inbox: Arc<Inbox>) -> Vec<Typed> {
-        let slot = Slot { inbox, types: types.to_vec(), gathered: Vec::new(), level: Level::default() };
-        self.subscriptions.insert(id, slot);
+        // What came before is for those who had the type then.
+        self.seal_chunk();
+        let mut new = Vec::new();
         for event_type in types {
             let place = self.place(event_type);
-            self.routes[place].subscribers.push(id);
+            let subscribers = &mut self.routes[place].subscribers;
+            if !subscribers.contains(&id) {
+                subscribers.push(id);
+                new.push(event_type.clone());
+            }
         }
-        self.with_policy(types)
+        let slot = self.subscriptions.entry(id).or_insert_with(|| Slot {
+            inbox,
+            types: BTreeSet::new(),
+            gathered: Vec::new(),
+            level: Level::default(),
+        });
+        slot.types.extend(new.iter().cloned());
+        self.with_policy(&new)
     }
 
     /// Ends a subscription; returns the types that nobody has any more, and those whose policy may have changed.
     pub(super) fn remove(&mut self, id: u64) -> Option<(Vec<Name>, Vec<Typed>)> {
-        self.seal_chunk();
+        let types: Vec<Name> = self.subscriptions.get(&id)?.types.iter().cloned().collect();
+        let removed = self.remove_types(id, &types);
         let slot = self.subscriptions.remove(&id)?;
         self.touched.retain(|other| *other != id);
         slot.inbox.end();
+        removed
+    }
+
+    /// Takes types from a subscription; returns what [`remove`](Self::remove) does.
+    pub(super) fn remove_types(&mut self, id: u64, types: &[Name]) -> Option<(Vec<Name>, Vec<Typed>)> {
+        self.seal_chunk();
+        let slot = self.subscriptions.get_mut(&id)?;
         let (mut gone, mut left) = (Vec::new(), Vec::new());
-        for event_type in slot.types {
-            let Some(&place) = self.index.get(&event_type) else { continue };
+        for event_type in types {
+            if !slot.types.remove(event_type) {
+                continue;
+            }
+            let Some(&place) = self.index.get(event_type) else { continue };
             let subscribers = &mut self.routes[place].subscribers;
             subscribers.retain(|other| *other != id);
             if subscribers.is_empty() {
-                self.index.remove(&event_type);
+                self.index.remove(event_type);
                 self.routes[place] = Route::default();
                 self.free.push(place);
-                gone.push(event_type);
+                gone.push(event_type.clone());
             } else if slot.inbox.policy == SlowPolicy::Wait {
-                left.push(event_type);
+                left.push(event_type.clone());
             }
         }
         let changed = self.with_policy(&left);

@@ -14,10 +14,10 @@ use crate::{
 /// A request to the driver.
 #[derive(Debug)]
 pub(crate) enum Command {
-    /// Serve a subscription.
+    /// Serve a subscription, or one that there is with more types.
     Subscribe { id: u64, types: Vec<Name>, inbox: Arc<Inbox>, done: Answer<Result<(), SubscribeError>> },
-    /// End a subscription.
-    Unsubscribe { id: u64, done: Option<Answer<()>> },
+    /// End a subscription, or take these types from it.
+    Unsubscribe { id: u64, types: Option<Vec<Name>>, done: Option<Answer<()>> },
     /// Ask for the members now.
     Members { done: Answer<Result<Vec<Member>, MembersError>> },
     /// Keep the roster up to date from now on.

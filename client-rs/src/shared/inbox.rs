@@ -106,6 +106,11 @@ impl Inbox {
         }
     }
 
+    /// Whether nothing more comes.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     /// Messages dropped by the policy in this client.
     pub(crate) fn dropped(&self) -> u64 {
         self.lock().dropped
