@@ -1,6 +1,7 @@
 //! The client's face.
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -52,6 +53,7 @@ pub struct Client {
 #[derive(Debug)]
 pub(crate) struct Handle {
     pub(crate) shared: Arc<Shared>,
+    address: SocketAddr,
     name: Name,
     close_timeout: Duration,
     next_id: AtomicU64,
@@ -67,26 +69,10 @@ impl Client {
     /// [`ConnectError::Options`] and [`ConnectError::Socket`] at once; [`ConnectError::Refused`] with the daemon's first refusal;
     /// [`ConnectError::Unreachable`] or [`ConnectError::NoAnswer`] after [`Options::connect_timeout`].
     pub async fn connect(options: Options) -> Result<Client, ConnectError> {
-        let (address, timeout) = (options.address, options.connect_timeout);
+        let timeout = options.connect_timeout;
         let client = Client::start(options)?;
-        let mut status = client.handle.shared.status.subscribe();
-        let settled = |status: &Status| match status {
-            Status::Connecting { refused, .. } => refused.is_some(),
-            Status::Connected(_) | Status::Closed => true,
-        };
-        let reached = tokio::time::timeout(timeout, status.wait_for(settled)).await;
-        let status = match reached {
-            Ok(Ok(reached)) => reached.clone(),
-            Ok(Err(_)) | Err(_) => client.handle.shared.status.borrow().clone(),
-        };
-        match status {
-            Status::Connected(_) => Ok(client),
-            Status::Connecting { refused: Some(refusal), .. } => Err(ConnectError::Refused(refusal)),
-            Status::Connecting { unreachable: true, .. } => Err(ConnectError::Unreachable { address }),
-            Status::Connecting { .. } | Status::Closed => {
-                Err(ConnectError::NoAnswer { address, waited: timeout })
-            }
-        }
+        client.first_session(timeout).await?;
+        Ok(client)
     }
 
     /// Starts a client without waiting for a session: the daemon may come later. What is published waits until then.
@@ -95,19 +81,57 @@ impl Client {
     ///
     /// [`ConnectError::Options`], [`ConnectError::NoRuntime`] and [`ConnectError::Socket`].
     pub fn start(options: Options) -> Result<Client, ConnectError> {
+        Client::start_observed(options).map(|(client, _)| client)
+    }
+
+    /// As [`start`](Self::start), with a reader of the client's events that misses none: [`events`](Self::events) tells what happens from when it is called.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_observed(options: Options) -> Result<(Client, Events), ConnectError> {
         options.check()?;
-        let (name, close_timeout) = (options.name.clone(), options.close_timeout);
-        let shared = driver::start(options)?;
-        Ok(Client {
+        let (address, name, close_timeout) = (options.address, options.name.clone(), options.close_timeout);
+        let (shared, receiver) = driver::start(options)?;
+        let client = Client {
             handle: Arc::new(Handle {
                 shared,
+                address,
                 name,
                 close_timeout,
                 next_id: AtomicU64::new(0),
                 subscriptions: AtomicU64::new(0),
                 flushed: AtomicU64::new(0),
             }),
-        })
+        };
+        Ok((client, Events { receiver, ended: false }))
+    }
+
+    /// Waits for a session as [`connect`](Self::connect) does, for a client that was started without. Cancel safe; the client goes on trying afterwards, whatever the answer.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Refused`] with the daemon's first refusal; [`ConnectError::Unreachable`] or [`ConnectError::NoAnswer`] after `within`.
+    pub async fn first_session(&self, within: Duration) -> Result<(), ConnectError> {
+        let address = self.handle.address;
+        let mut status = self.handle.shared.status.subscribe();
+        let settled = |status: &Status| match status {
+            Status::Connecting { refused, .. } => refused.is_some(),
+            Status::Connected(_) | Status::Closed => true,
+        };
+        let reached = tokio::time::timeout(within, status.wait_for(settled)).await;
+        let status = match reached {
+            Ok(Ok(reached)) => reached.clone(),
+            Ok(Err(_)) | Err(_) => self.handle.shared.status.borrow().clone(),
+        };
+        match status {
+            Status::Connected(_) => Ok(()),
+            Status::Connecting { refused: Some(refusal), .. } => Err(ConnectError::Refused(refusal)),
+            Status::Connecting { unreachable: true, .. } => Err(ConnectError::Unreachable { address }),
+            Status::Connecting { .. } | Status::Closed => {
+                Err(ConnectError::NoAnswer { address, waited: within })
+            }
+        }
     }
 
     /// The client's name in the overlay.
@@ -121,6 +145,11 @@ impl Client {
             Status::Connected(daemon) => Some(daemon.clone()),
             _ => None,
         }
+    }
+
+    /// Whether the client is closed, or about to be.
+    pub fn is_closed(&self) -> bool {
+        self.handle.shared.is_closed()
     }
 
     /// Waits until there is a session; false where the client was closed instead. Cancel safe.

@@ -67,6 +67,24 @@ impl MemberWatch {
         }
     }
 
+    /// The next change if one waits.
+    pub fn try_next(&mut self) -> Option<MemberEvent> {
+        loop {
+            if let Some(event) = self.catching_up.pop() {
+                return Some(event);
+            }
+            match self.changes.try_recv() {
+                Ok(event) => {
+                    if self.note(&event) {
+                        return Some(event);
+                    }
+                }
+                Err(broadcast::error::TryRecvError::Lagged(_)) => self.catch_up(),
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Follows one change; false where the reader has it already.
     fn note(&mut self, event: &MemberEvent) -> bool {
         if event.change == MemberChange::Out {

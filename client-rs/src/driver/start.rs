@@ -8,17 +8,18 @@ use std::{
 use gossiperl_idl::Salt;
 use gossiperl_link::Time;
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::broadcast;
 
 use super::{Driver, Router, requests::Requests, socket::Socket};
 use crate::{
-    Options, Protocol,
+    Event, Options, Protocol,
     error::ConnectError,
     session::{Session, legacy, sealed},
     shared::{Shared, Work},
 };
 
-/// Opens the socket and starts the task.
-pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
+/// Opens the socket and starts the task. The receiver misses no event.
+pub(crate) fn start(options: Options) -> Result<(Arc<Shared>, broadcast::Receiver<Event>), ConnectError> {
     let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConnectError::NoRuntime)?;
     let socket_error = |source| ConnectError::Socket { address: options.address, source };
     let socket = Socket::connect(options.address).map_err(socket_error)?;
@@ -63,8 +64,9 @@ pub(crate) fn start(options: Options) -> Result<Arc<Shared>, ConnectError> {
         done: 0,
         closing: None,
     };
+    let events = shared.events.subscribe();
     runtime.spawn(driver.run());
-    Ok(shared)
+    Ok((shared, events))
 }
 
 fn unix_time() -> Duration {

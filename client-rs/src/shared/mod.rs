@@ -138,6 +138,11 @@ impl Shared {
         }
     }
 
+    /// Whether nothing is accepted any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
     /// Messages accepted so far.
     pub(crate) fn accepted(&self) -> u64 {
         self.lock().outbox.accepted()
