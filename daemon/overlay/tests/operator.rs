@@ -174,6 +174,36 @@ fn draining_takes_nothing_new_and_hands_over_what_there_is() {
 }
 
 #[test]
+fn draining_ends_and_messages_are_taken_and_sent_again() {
+    let seed = network::seed();
+    let mut network = Network::new(2, 0.0, seed);
+    network.run(5 * SECOND);
+    subscribers(&mut network, &["news", "news"]);
+    for machine in 0..2 {
+        network.connect(machine, "publisher");
+    }
+    network.run(2 * SECOND);
+    let now = network.now;
+    network.machines[0].overlay.drain(now);
+    assert!(network.machines[0].clients[1].publish("news", b"held"));
+    network.run(2 * SECOND);
+    assert_eq!(network.machines[1].overlay.remote_subscriptions(), 0, "for others nobody here subscribes");
+    assert!(network.machines[1].clients[1].publish("news", b"elsewhere"));
+    network.run(2 * SECOND);
+    assert_eq!(network.machines[0].clients[0].messages().count(), 0);
+
+    let now = network.now;
+    network.machines[0].overlay.end_draining(now);
+    network.run(2 * SECOND);
+    assert_eq!(network.machines[1].overlay.remote_subscriptions(), 1);
+    assert!(network.machines[1].clients[1].publish("news", b"again"));
+    network.run(2 * SECOND);
+    assert_eq!(network.machines[0].clients[0].messages().collect::<Vec<_>>(), [&b"held"[..], b"again"]);
+    let far: Vec<_> = network.machines[1].clients[0].messages().collect();
+    assert_eq!(far, [&b"elsewhere"[..], b"held", b"again"]);
+}
+
+#[test]
 fn subscriptions_of_all_daemons_are_listed() {
     let seed = network::seed();
     let mut network = Network::new(2, 0.0, seed);

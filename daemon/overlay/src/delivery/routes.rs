@@ -79,6 +79,11 @@ impl Routes {
         self.get(id).map_or(&[], |route| &route.name)
     }
 
+    /// Every subscription of a local client: its type, and whose it is.
+    pub(crate) fn local(&self) -> impl Iterator<Item = (&[u8], ClientId)> {
+        self.routes.iter().flat_map(|route| route.local.iter().map(|local| (&*route.name, local.client)))
+    }
+
     /// Adds or replaces a local client's subscription.
     pub(crate) fn subscribe(&mut self, event_type: &[u8], local: Local) -> TypeId {
         let id = self.intern(event_type);

@@ -395,6 +395,11 @@ impl Overlay {
         };
         let mut frames = Vec::with_capacity(4);
         frame::put(frame::CHALLENGE, &[0], &mut frames);
+        self.answer_single(to, role, header, frames);
+    }
+
+    /// Answers a datagram whose sender has no endpoint, under the key that it came under.
+    fn answer_single(&mut self, to: SocketAddr, role: Role, header: &Header, frames: Vec<u8>) {
         let (receiver, under) = (header.salt.receiver_id(), Under::Key(header.key_id));
         self.push_single(Single {
             destination: to,

@@ -11,7 +11,7 @@ use gossiperl_idl::{
 };
 use gossiperl_link::{Link, LinkConfig, Time};
 
-use super::{Overlay, Single, publish::encode_control, sealing::Under, succession::Inheritance, transmit};
+use super::{Overlay, publish::encode_control, succession::Inheritance, transmit};
 use crate::{
     clients::{ClientId, Protocol},
     endpoint::{Endpoint, EndpointId, Session},
@@ -67,7 +67,9 @@ impl Overlay {
             Err(refused) => {
                 let answer =
                     Refusal::new(hello.nonce, refused, hello.name.clone(), code::text(refused).to_owned());
-                self.answer_single(from, Role::DaemonToClient, header, frame::REFUSAL, &answer);
+                let mut frames = Vec::new();
+                frame::put_with(frame::REFUSAL, &mut frames, |out| encode_compact(&answer, out));
+                self.answer_single(from, Role::DaemonToClient, header, frames);
                 return true;
             }
         };
@@ -187,28 +189,5 @@ impl Overlay {
             }
         }
         self.let_go(now, id);
-    }
-
-    /// Answers a datagram whose sender has no endpoint.
-    fn answer_single<T: thrift::protocol::TSerializable>(
-        &mut self,
-        to: SocketAddr,
-        role: Role,
-        header: &Header,
-        kind: u8,
-        answer: &T,
-    ) {
-        let mut frames = Vec::new();
-        frame::put_with(kind, &mut frames, |out| encode_compact(answer, out));
-        let (receiver, under) = (header.salt.receiver_id(), Under::Key(header.key_id));
-        self.push_single(Single {
-            destination: to,
-            role,
-            receiver,
-            under,
-            gossip_to: None,
-            frames,
-            offer: false,
-        });
     }
 }
