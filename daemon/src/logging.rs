@@ -11,16 +11,19 @@ use std::{
     fs::File,
     io::{self, IsTerminal},
     os::{fd::AsFd, unix::fs::MetadataExt},
+    sync::OnceLock,
 };
 
+use anyhow::Context;
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
-    Layer,
+    Layer, Registry,
     filter::Targets,
     fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
     layer::SubscriberExt,
     registry::LookupSpan,
+    reload,
     util::SubscriberInitExt,
 };
 
@@ -28,6 +31,9 @@ use crate::config::{LogFormat, LogSettings};
 
 /// Lines that wait for their reader at most; beyond it new ones are left out.
 const LINES_WAITING: usize = 4_096;
+
+/// Changes what the process's log shows.
+static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
 /// Keeps the log going. Dropping it writes what waits, within a second.
 pub struct Log {
@@ -53,9 +59,19 @@ impl Log {
     }
 }
 
-fn start(settings: &LogSettings, writer: NonBlocking) {
+/// Shows from now on what the settings' level says, in the process's log. How lines look stays: that takes a start.
+pub fn set_level(settings: &LogSettings) -> anyhow::Result<()> {
+    let Some(handle) = FILTER.get() else { return Ok(()) };
+    handle.reload(filter(settings)).context("the log goes on as it was")
+}
+
+fn filter(settings: &LogSettings) -> Targets {
     // The configuration's reading has checked the level.
-    let filter: Targets = settings.level.parse().unwrap_or_default();
+    settings.level.parse().unwrap_or_default()
+}
+
+fn start(settings: &LogSettings, writer: NonBlocking) {
+    let (filter, handle) = reload::Layer::new(filter(settings));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
     let journal = std::env::var("JOURNAL_STREAM").is_ok_and(|stream| is_stderr(&stream));
     let layer = match (settings.format, journal) {
@@ -69,7 +85,9 @@ fn start(settings: &LogSettings, writer: NonBlocking) {
             lines.json().flatten_event(true).map_event_format(Prioritised).with_filter(filter).boxed()
         }
     };
-    let _ = tracing_subscriber::registry().with(layer).try_init();
+    if tracing_subscriber::registry().with(layer).try_init().is_ok() {
+        let _ = FILTER.set(handle);
+    }
 }
 
 /// Whether this is our standard error, as systemd names streams in `JOURNAL_STREAM`: `device:inode`. Children inherit the

@@ -139,6 +139,21 @@ impl Store {
         self.replace(name, bytes).map_err(|error| self.error(name, error))
     }
 
+    /// Writes these bytes beside a file, which stays as it is until they are [committed](Store::commit). Blocks until the disk has them.
+    pub(crate) fn stage(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        stage(&self.folder, name, bytes).map_err(|error| self.error(name, error))
+    }
+
+    /// Puts what was [staged](Store::stage) in the file's place. On an error it may or may not be there. Blocks until the disk has it.
+    pub(crate) fn commit(&self, name: &str) -> Result<(), StoreError> {
+        commit(&self.folder, name).map_err(|error| self.error(name, error))
+    }
+
+    /// Gives up what was [staged](Store::stage). Where it cannot be removed it is written over the next time.
+    pub(crate) fn unstage(&self, name: &str) {
+        let _ = fs::remove_file(self.folder.join(staged(name)));
+    }
+
     /// Forgets a file; on an error it is still there. Blocks until the disk has forgotten.
     pub(crate) fn forget(&self, name: &str) -> Result<(), StoreError> {
         let forgotten = match fs::remove_file(self.folder.join(name)) {
@@ -206,13 +221,38 @@ impl Store {
 
 /// Replaces a file as a whole: written beside, flushed to the disk, renamed. Only the owner can read it.
 pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let beside = folder.join(format!("{name}.new"));
+    stage(folder, name, bytes)?;
+    commit(folder, name)
+}
+
+/// The file beside, where another version waits.
+fn staged(name: &str) -> String {
+    format!("{name}.new")
+}
+
+fn stage(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = folder.join(staged(name));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, folder.join(name))?;
+    file.sync_all()
+}
+
+fn commit(folder: &Path, name: &str) -> io::Result<()> {
+    fs::rename(folder.join(staged(name)), folder.join(name))?;
     // The rename itself lasts only once the folder is on the disk.
     File::open(folder)?.sync_all()
+}
+
+/// Runs what waits for a disk where nothing else waits for it.
+pub(crate) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime is ending, and who waits here with it.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {

@@ -42,6 +42,7 @@ impl OverlaySettings {
             drop_unreachable_after,
             redelivery_retry_every,
             redelivery_retry_max,
+            drop_stale_subscriptions_after,
             incoming_data_buffer_size,
             outgoing_data_buffer_size,
             read_packet_count,
@@ -78,6 +79,7 @@ impl OverlaySettings {
             *drop_unreachable_after != old.drop_unreachable_after,
             *redelivery_retry_every != old.redelivery_retry_every,
             *redelivery_retry_max != old.redelivery_retry_max,
+            *drop_stale_subscriptions_after != old.drop_stale_subscriptions_after,
             *limits != old.limits,
         ];
         let first =

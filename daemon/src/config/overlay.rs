@@ -24,6 +24,8 @@ use super::{
     seed::Seed,
 };
 
+/// Protocol 1's default of `drop_stale_subscriptions_after`.
+const STALE: Duration = Duration::from_secs(20);
 /// Shortest duration of any timer.
 const SHORTEST: f64 = 0.01;
 /// Below this many bytes a key can be guessed.
@@ -88,6 +90,8 @@ pub struct OverlaySettings {
     pub redelivery_retry_every: Duration,
     /// Protocol 1: redeliveries of a message; 0: no limit.
     pub redelivery_retry_max: u32,
+    /// Protocol 1's age of a subscription that counts as stale: shown, and without effect.
+    pub drop_stale_subscriptions_after: Duration,
     /// Size asked for the socket's receive buffer, bytes.
     pub incoming_data_buffer_size: usize,
     /// Size asked for the socket's send buffer, bytes.
@@ -175,7 +179,8 @@ pub(super) fn read(
     let redelivery_retry_every =
         time("redelivery_retry_every", SHORTEST, None, defaults.redelivery_retry_every);
     let redelivery_retry_max = table.optional("redelivery_retry_max", integer(0, u32::MAX.into()));
-    if table.optional("drop_stale_subscriptions_after", seconds(SHORTEST, None)).is_some() {
+    let drop_stale = table.optional("drop_stale_subscriptions_after", seconds(SHORTEST, None));
+    if drop_stale.is_some() {
         let text =
             "has no effect: a subscription is its daemon's and goes when that daemon does, never by age";
         table.note("drop_stale_subscriptions_after", text);
@@ -210,6 +215,7 @@ pub(super) fn read(
         drop_unreachable_after,
         redelivery_retry_every,
         redelivery_retry_max: redelivery_retry_max.and_then(|max| u32::try_from(max).ok()).unwrap_or(0),
+        drop_stale_subscriptions_after: drop_stale.unwrap_or(STALE),
         incoming_data_buffer_size,
         outgoing_data_buffer_size,
         read_packet_count: usize::try_from(read_packet_count).unwrap_or(1),

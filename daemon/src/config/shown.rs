@@ -42,6 +42,7 @@ impl OverlaySettings {
             "drop_unreachable_after": seconds(self.drop_unreachable_after),
             "redelivery_retry_every": seconds(self.redelivery_retry_every),
             "redelivery_retry_max": self.redelivery_retry_max,
+            "drop_stale_subscriptions_after": seconds(self.drop_stale_subscriptions_after),
             "incoming_data_buffer_size": self.incoming_data_buffer_size,
             "outgoing_data_buffer_size": self.outgoing_data_buffer_size,
             "read_packet_count": self.read_packet_count,

@@ -8,14 +8,14 @@ use zeroize::Zeroizing;
 use super::reader::{Table, integer, needed, qualified, seconds, secret, text, visible_name};
 
 /// Statistics, `[statistics]`. Holds secrets: has no `Debug`.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct StatisticsSettings {
     /// Where they are written; `None`: nowhere.
     pub influxdb: Option<InfluxSettings>,
 }
 
 /// An InfluxDB server of version 1.x, `[statistics.influxdb]`. Holds a secret: has no `Debug`.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct InfluxSettings {
     /// Where it is; `/write` is added.
     pub url: Url,
@@ -34,7 +34,7 @@ pub struct InfluxSettings {
 }
 
 /// A password, or where it is.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub enum Password {
     /// This one.
     Plain(Zeroizing<Vec<u8>>),

@@ -53,18 +53,22 @@ impl Written {
         Self::of(name, table)
     }
 
-    /// The same overlay with all properties anew; those given as "protected" stay as they are.
-    pub fn replaced(&self, properties: &Map<String, Value>) -> Result<Self, Vec<WrongProperty>> {
-        let mut table = match Self::from_json(&self.name, properties) {
-            Ok(written) => written.table()?,
-            Err(wrong) => return Err(wrong),
-        };
+    /// The same overlay with all properties anew. Those that read as they are `shown` stay as they are written, or unwritten: what was shown and is sent back changes nothing, and
+    /// a default that is shown does not become a property that is written. So do those given as "protected".
+    pub fn replaced(
+        &self,
+        properties: &Map<String, Value>,
+        shown: &Map<String, Value>,
+    ) -> Result<Self, Vec<WrongProperty>> {
         let before = self.table()?;
+        let mut table = toml::Table::new();
         for (property, value) in properties {
-            if is_protected(property, value)
-                && let Some(kept) = before.get(property)
-            {
-                table.insert(property.clone(), kept.clone());
+            if is_protected(property, value) {
+                table.extend(before.get(property).map(|kept| (property.clone(), kept.clone())));
+            } else if !is_unset(property, value) {
+                let kept = kept(value, shown.get(property), before.get(property));
+                let kept = kept.map_err(|text| vec![wrong(property, text)])?;
+                table.extend(kept.map(|kept| (property.clone(), kept)));
             }
         }
         Self::of(&self.name, table)
@@ -148,6 +152,27 @@ impl Written {
             _ => Err(not_ours()),
         }
     }
+}
+
+/// A value as it is to be written, given how it is shown and was written before; in a table, value by value. `None`: it is not written.
+fn kept(
+    value: &Value,
+    shown: Option<&Value>,
+    before: Option<&toml::Value>,
+) -> Result<Option<toml::Value>, String> {
+    if shown == Some(value) {
+        return Ok(before.cloned());
+    }
+    let (Value::Object(values), Some(Value::Object(shown))) = (value, shown) else {
+        return to_toml(value).map(Some);
+    };
+    let before = before.and_then(toml::Value::as_table);
+    let mut table = toml::Table::new();
+    for (key, value) in values {
+        let kept = kept(value, shown.get(key), before.and_then(|before| before.get(key)))?;
+        table.extend(kept.map(|kept| (key.clone(), kept)));
+    }
+    Ok(Some(toml::Value::Table(table)))
 }
 
 fn is_unset(property: &str, value: &Value) -> bool {

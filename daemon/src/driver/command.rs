@@ -19,6 +19,7 @@ pub(super) enum Command {
     Keys(KeyCommand, oneshot::Sender<KeyOutcome>),
     RingKeys(oneshot::Sender<Vec<Zeroizing<Vec<u8>>>>),
     Drain(oneshot::Sender<()>),
+    EndDraining(oneshot::Sender<()>),
     Leave(Duration),
 }
 

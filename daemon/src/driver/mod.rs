@@ -173,6 +173,11 @@ impl Handle {
         self.ask(Command::Drain).await
     }
 
+    /// Takes messages again after [`Handle::drain`].
+    pub async fn end_draining(&self) -> Result<(), Ended> {
+        self.ask(Command::EndDraining).await
+    }
+
     /// Leaves the overlay in order: the others and the clients are told. The task ends when that is done, or after `within`.
     pub async fn leave(&self, within: Duration) -> Result<(), Ended> {
         self.commands.send(Command::Leave(within)).await.map_err(|_| Ended)

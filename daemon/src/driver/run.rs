@@ -294,6 +294,11 @@ impl Driver {
                 self.sent_all = false;
                 let _ = answer.send(());
             }
+            Some(Command::EndDraining(answer)) => {
+                self.overlay.end_draining(self.clock.now());
+                self.sent_all = false;
+                let _ = answer.send(());
+            }
             Some(Command::Leave(within)) => self.leave(Instant::now() + within),
             None => self.leave(Instant::now()),
         }

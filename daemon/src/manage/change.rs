@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{ChangeError, Host, MOST_OVERLAYS, Owner, Running, Token, kept, token};
+use super::{
+    ChangeError, Host, MOST_OVERLAYS, Owner, Running, Token,
+    kept::{self, Staged},
+    token,
+};
 use crate::{
     config::{Change, OverlaySettings, Written, WrongProperty, bind_conflicts},
-    store::Store,
+    store::{Store, StoreError, on_disk},
 };
 
 impl Host {
@@ -23,10 +27,13 @@ impl Host {
         let written = Written::from_json(name, properties).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
         self.check_beside_others(&settings)?;
-        let is_new = !Store::exists(&self.shared.data_dir, name);
+        let data_dir = self.shared.data_dir.clone();
+        let (folder, overlay) = (data_dir.clone(), name.to_owned());
+        let is_new = on_disk(move || !Store::exists(&folder, &overlay)).await;
         let added = self.start_and_keep(settings, written).await;
         if added.is_err() && is_new {
-            Store::remove(&self.shared.data_dir, name);
+            let name = name.to_owned();
+            on_disk(move || Store::remove(&data_dir, &name)).await;
         }
         added
     }
@@ -36,9 +43,16 @@ impl Host {
         settings: OverlaySettings,
         written: Written,
     ) -> Result<Token, ChangeError> {
-        let store = Store::open(&self.shared.data_dir, &settings.name)?;
-        let running = self.start_one(settings, Owner::Rest(written.clone()), token::make)?;
-        if let Err(error) = kept::keep(&store, &written) {
+        let staged = Staged::new(&self.store(&settings.name).await?, &written).await?;
+        let running = self.start_one(settings, Owner::Rest(written), token::make).await;
+        let running = match running {
+            Ok(running) => running,
+            Err(error) => {
+                staged.give_up().await;
+                return Err(error.into());
+            }
+        };
+        if let Err(error) = staged.commit().await {
             self.end(&running).await;
             return Err(error.into());
         }
@@ -47,46 +61,63 @@ impl Host {
 
     /// Gives an overlay all its properties anew.
     pub async fn replace(&self, name: &str, properties: &Map<String, Value>) -> Result<(), ChangeError> {
-        self.rewrite(name, |written| written.replaced(properties)).await
+        self.rewrite(name, |running, written| {
+            written.replaced(properties, &running.settings.shown(running.handle.member_name()))
+        })
+        .await
     }
 
     /// Changes one property of an overlay; `null` takes it away.
     pub async fn set(&self, name: &str, property: &str, value: &Value) -> Result<(), ChangeError> {
-        self.rewrite(name, |written| written.with(property, value)).await
+        self.rewrite(name, |_, written| written.with(property, value)).await
     }
 
     /// Removes an overlay and all that is kept of it.
     pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
         let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         let (running, _) = self.made_over_rest(name)?;
-        kept::forget(&Store::open(&self.shared.data_dir, name)?)?;
+        kept::forget(&self.store(name).await?).await?;
         self.end(&running).await;
-        Store::remove(&self.shared.data_dir, name);
+        let (data_dir, name) = (self.shared.data_dir.clone(), name.to_owned());
+        on_disk(move || Store::remove(&data_dir, &name)).await;
         Ok(())
     }
 
     async fn rewrite(
         &self,
         name: &str,
-        rewritten: impl FnOnce(&Written) -> Result<Written, Vec<WrongProperty>>,
+        rewritten: impl FnOnce(&Running, &Written) -> Result<Written, Vec<WrongProperty>>,
     ) -> Result<(), ChangeError> {
         let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         let (running, before) = self.made_over_rest(name)?;
-        let written = rewritten(&before).map_err(ChangeError::Wrong)?;
+        let written = rewritten(&running, &before).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
-        let change = settings.change_from(&self.as_running(&running, &settings));
+        let change = settings.change_from(&self.as_running(&running, &settings).await);
         if let Change::Identity(property) = change {
             return Err(ChangeError::Identity(property));
         }
         self.check_beside_others(&settings)?;
-        let store = Store::open(&self.shared.data_dir, name)?;
-        kept::keep(&store, &written)?;
-        let changed = self.bring_to(&running, settings, Owner::Rest(written), change).await;
-        if changed.is_err() {
-            // What was answered last is what is to come back.
-            kept::keep(&store, &before)?;
+        let store = self.store(name).await?;
+        let staged = Staged::new(&store, &written).await?;
+        if let Err(error) = self.bring_to(&running, settings, Owner::Rest(written), change).await {
+            staged.give_up().await;
+            return Err(error);
         }
-        changed
+        let Err(error) = staged.commit().await else { return Ok(()) };
+        // What was answered last is what is to be there, and to come back.
+        if let Ok(staged) = Staged::new(&store, &before).await {
+            let _ = staged.commit().await;
+        }
+        if let Some(changed) = self.get(name) {
+            self.bring_to(&changed, running.settings.clone(), Owner::Rest(before), change).await?;
+        }
+        Err(error.into())
+    }
+
+    /// The folder of what is kept of an overlay.
+    async fn store(&self, name: &str) -> Result<Store, StoreError> {
+        let (data_dir, name) = (self.shared.data_dir.clone(), name.to_owned());
+        on_disk(move || Store::open(&data_dir, &name)).await
     }
 
     /// Makes a running overlay what these settings say.
@@ -121,9 +152,12 @@ impl Host {
     ) -> Result<(), ChangeError> {
         // It stays in the table meanwhile: who asks for it hears that it is being left, not that there is none.
         running.close().await;
-        let token = running.token.clone();
-        let Err(wanted) = self.start_one(settings, owner, |_| Ok(token.clone())) else { return Ok(()) };
-        match self.start_one(running.settings.clone(), running.owner.clone(), |_| Ok(token)) {
+        let token = || {
+            let token = running.token.clone();
+            move |_: &Store| Ok(token)
+        };
+        let Err(wanted) = self.start_one(settings, owner, token()).await else { return Ok(()) };
+        match self.start_one(running.settings.clone(), running.owner.clone(), token()).await {
             Ok(_) => Err(wanted.into()),
             Err(before) => {
                 self.end(running).await;
@@ -173,12 +207,12 @@ impl Host {
 impl Host {
     /// The settings that `running` runs with, as `wanted` would spell them: a member name that was made is the same when it is written out, and when it is
     /// no longer.
-    pub(super) fn as_running(&self, running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
+    pub(super) async fn as_running(&self, running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
         let mut settings = running.settings.clone();
         let name = running.handle.member_name();
         let is_same = match wanted.member_name.as_deref() {
             Some(wanted) => wanted == name,
-            None => settings.member_name.is_none() || self.was_made(&settings.name, name),
+            None => settings.member_name.is_none() || self.was_made(&settings.name, name).await,
         };
         if is_same {
             settings.member_name.clone_from(&wanted.member_name);
@@ -187,8 +221,9 @@ impl Host {
     }
 
     /// Whether this is the name that is made, and kept, for the overlay where none is written.
-    fn was_made(&self, overlay: &str, name: &str) -> bool {
-        let store = Store::open(&self.shared.data_dir, overlay);
-        store.is_ok_and(|store| store.kept_member_name().is_some_and(|kept| kept == name))
+    async fn was_made(&self, overlay: &str, name: &str) -> bool {
+        let Ok(store) = self.store(overlay).await else { return false };
+        let name = name.to_owned();
+        on_disk(move || store.kept_member_name().is_some_and(|kept| kept == name)).await
     }
 }

@@ -4,7 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Host;
+use super::{ChangeError, Host};
 
 /// How often it is looked at what still waits.
 const LOOK: Duration = Duration::from_millis(50);
@@ -18,13 +18,24 @@ pub struct Drained {
     pub waiting: u64,
 }
 
+/// How a drain has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainEnd {
+    /// The overlays are left.
+    Left,
+    /// Something waits still; the overlays go on draining.
+    Draining,
+    /// It was called off: the overlays take messages again.
+    CalledOff,
+}
+
 impl Host {
     /// Has every overlay take nothing new, waits within this time until all that was taken is acknowledged by its subscribers, and then leaves them all, for
-    /// good: nothing starts any more until the daemon does. Where something still waits in the end nothing is left, unless `forced`; then the same may be asked
-    /// for again. Tells what waited of each.
-    pub async fn drain(&self, within: Duration, forced: bool) -> Vec<Drained> {
-        self.shared.ending.store(true, Ordering::Relaxed);
+    /// good: nothing starts any more until the daemon does. Where something still waits in the end nothing is left, unless `forced`: the overlays go on draining, and
+    /// the same may be asked for again, or [an end](Host::end_draining) of it. Tells what waited of each.
+    pub async fn drain(&self, within: Duration, forced: bool) -> (Vec<Drained>, DrainEnd) {
         let turn = self.shared.changing.lock().await;
+        self.shared.draining.store(true, Ordering::Relaxed);
         let by = Instant::now() + within;
         for running in self.all() {
             // One that ended has nothing to hand over.
@@ -32,16 +43,46 @@ impl Host {
         }
         let drained = loop {
             let waiting = self.waiting().await;
-            if waiting.iter().all(|overlay| overlay.waiting == 0) || Instant::now() >= by {
+            let is_over = waiting.iter().all(|overlay| overlay.waiting == 0) || Instant::now() >= by;
+            if is_over || !self.is_draining() {
                 break waiting;
             }
             tokio::time::sleep(LOOK).await;
         };
+        let end = match self.is_draining() {
+            false => DrainEnd::CalledOff,
+            true if forced || drained.iter().all(|overlay| overlay.waiting == 0) => DrainEnd::Left,
+            true => DrainEnd::Draining,
+        };
+        if end == DrainEnd::Left {
+            // With the turn held, so that nothing comes in between.
+            self.shared.ending.store(true, Ordering::Relaxed);
+        }
         drop(turn);
-        if forced || drained.iter().all(|overlay| overlay.waiting == 0) {
+        if end == DrainEnd::Left {
             self.leave().await;
         }
-        drained
+        (drained, end)
+    }
+
+    /// Has every overlay take messages again after a drain that has not left them; one that still waits ends with that. An error: they are left.
+    pub async fn end_draining(&self) -> Result<(), ChangeError> {
+        self.shared.draining.store(false, Ordering::Relaxed);
+        let _turn = self.shared.changing.lock().await;
+        if self.shared.ending.load(Ordering::Relaxed) {
+            return Err(ChangeError::Stopping);
+        }
+        // Another drain may have had its turn in between.
+        self.shared.draining.store(false, Ordering::Relaxed);
+        for running in self.all() {
+            // One that ended has nothing to take.
+            let _ = running.handle.end_draining().await;
+        }
+        Ok(())
+    }
+
+    fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Relaxed)
     }
 
     async fn waiting(&self) -> Vec<Drained> {

@@ -46,8 +46,8 @@ pub enum ChangeError {
     /// The overlay ended meanwhile.
     #[error("the overlay is being left")]
     Ended,
-    /// The daemon is ending.
-    #[error("the daemon is stopping")]
+    /// The daemon is ending, or drained.
+    #[error("the daemon is drained, or stopping")]
     Stopping,
 }
 
@@ -60,11 +60,11 @@ pub enum ReloadError {
     /// The file has an overlay that cannot stand beside one made over REST; nothing has changed.
     #[error("{0}")]
     Conflict(String),
-    /// Some overlays could not be brought to what the file says; the others were.
+    /// Some things could not be brought to what the file says; the others were.
     #[error("{}", .0.join("; "))]
     Partly(Vec<String>),
-    /// The daemon is ending.
-    #[error("the daemon is stopping")]
+    /// The daemon is ending, or drained.
+    #[error("the daemon is drained, or stopping")]
     Stopping,
 }
 

@@ -7,19 +7,40 @@ use zeroize::Zeroizing;
 use super::{Host, Owner, token};
 use crate::{
     config::Written,
-    store::{Store, StoreError},
+    store::{Store, StoreError, on_disk},
 };
 
 const FILE: &str = "overlay.toml";
 
-/// Keeps an overlay as it is written; the commit of adding and changing.
-pub(super) fn keep(store: &Store, written: &Written) -> Result<(), StoreError> {
-    store.keep(FILE, written.text().as_bytes())
+/// A version of an overlay on the disk, beside what is kept of it: not there for a start until it is committed.
+pub(super) struct Staged(Store);
+
+impl Staged {
+    /// Writes it, so that what can fail for want of room has.
+    pub(super) async fn new(store: &Store, written: &Written) -> Result<Self, StoreError> {
+        let (store, written) = (store.clone(), written.clone());
+        on_disk(move || {
+            store.stage(FILE, written.text().as_bytes())?;
+            Ok(Staged(store))
+        })
+        .await
+    }
+
+    /// Keeps it in place of what was kept; the commit of adding and changing.
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
+        on_disk(move || self.0.commit(FILE)).await
+    }
+
+    /// Gives it up.
+    pub(super) async fn give_up(self) {
+        on_disk(move || self.0.unstage(FILE)).await;
+    }
 }
 
 /// Forgets an overlay, first of all that it is to come back; the commit of removing. What else stands in its folder is removed as far as it can be.
-pub(super) fn forget(store: &Store) -> Result<(), StoreError> {
-    store.forget(FILE)
+pub(super) async fn forget(store: &Store) -> Result<(), StoreError> {
+    let store = store.clone();
+    on_disk(move || store.forget(FILE)).await
 }
 
 impl Host {
@@ -46,7 +67,7 @@ impl Host {
                     continue;
                 }
             };
-            if let Err(error) = self.start_one(settings, Owner::Rest(written), token::load_or_make) {
+            if let Err(error) = self.start_now(settings, Owner::Rest(written), token::load_or_make) {
                 tracing::error!(overlay = %name, %error, "an overlay made over REST cannot start; tried again at the next start");
             }
         }

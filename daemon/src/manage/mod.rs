@@ -6,13 +6,16 @@
 //! made stays on disk, unserved, until the file gives the name up or the file itself is removed.
 //!
 //! One change is made at a time. It is *kept* before it is answered, by one rename or one unlink: what was answered is there after a crash at any
-//! instant, what was not may or may not be, and nothing is ever there by half. Looking takes no part in that: it reads the present table.
+//! instant, what was not may or may not be, and nothing is ever there by half. A change is on the disk before it is tried, and in its place only once the overlay runs
+//! with it: what cannot start is never what a start would find. Looking takes no part in all that: it reads the present table.
+//! Neither do the threads that drive overlays or answer REST wait for the disk meanwhile.
 //!
 //! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile.
 
 mod change;
 mod drain;
 mod error;
+mod follow;
 mod kept;
 mod reload;
 mod running;
@@ -29,19 +32,17 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::sync::{Mutex, MutexGuard, mpsc, watch};
+use tokio::sync::{Mutex, MutexGuard, mpsc};
 
-pub use drain::Drained;
+pub use drain::{DrainEnd, Drained};
 pub use error::{ChangeError, ReloadError};
+pub use follow::{Reload, TakenOver};
 pub use kept::count as kept_overlays;
 pub use reload::Reloaded;
 pub use running::{Owner, Running};
 pub use token::Token;
 
-use crate::{
-    config::{RestSettings, Settings},
-    statistics::Collector,
-};
+use crate::{config::Settings, statistics::Collector};
 
 /// Overlays of one host at most: each has sockets of its own and up to two times 16 MB of their buffers.
 pub const MOST_OVERLAYS: usize = 64;
@@ -62,10 +63,12 @@ struct Shared {
     overlays: RwLock<BTreeMap<String, Arc<Running>>>,
     /// Held by who changes something.
     changing: Mutex<()>,
-    /// The host is being drained or left: nothing starts any more, nor changes.
+    /// The host is being left: nothing starts any more, nor changes.
     ending: AtomicBool,
-    /// The management interface's own settings, as the file has them now.
-    rest: watch::Sender<Option<RestSettings>>,
+    /// It is being drained: nothing starts nor changes until that ends.
+    draining: AtomicBool,
+    /// Who takes over what else a reload brings: a few, for as long as the process runs.
+    followers: std::sync::Mutex<Vec<mpsc::Sender<Reload>>>,
     /// Where the overlays' tasks run, whoever starts them.
     runtime: tokio::runtime::Handle,
     failures: mpsc::UnboundedSender<Failure>,
@@ -94,13 +97,14 @@ impl Host {
                 overlays: RwLock::default(),
                 changing: Mutex::default(),
                 ending: AtomicBool::new(false),
-                rest: watch::Sender::new(settings.rest.clone()),
+                draining: AtomicBool::new(false),
+                followers: std::sync::Mutex::default(),
                 runtime: tokio::runtime::Handle::current(),
                 failures,
             }),
         };
         for overlay in &settings.overlays {
-            let started = host.start_one(overlay.clone(), Owner::File, token::load_or_make);
+            let started = host.start_now(overlay.clone(), Owner::File, token::load_or_make);
             if let Err(error) = started.with_context(|| format!("overlay {:?} cannot start", overlay.name)) {
                 host.leave().await;
                 return Err(error);
@@ -133,11 +137,6 @@ impl Host {
         self.overlays(|overlays| overlays.values().cloned().collect())
     }
 
-    /// The management interface's settings, and those that a reload brings.
-    pub fn rest_settings(&self) -> watch::Receiver<Option<RestSettings>> {
-        self.shared.rest.subscribe()
-    }
-
     /// The overlays' statistics.
     pub fn collector(&self) -> &Collector {
         &self.shared.collector
@@ -163,7 +162,7 @@ impl Host {
 
     /// Whether the host is, or is being, drained or left.
     pub fn is_ending(&self) -> bool {
-        self.shared.ending.load(Ordering::Relaxed)
+        self.shared.ending.load(Ordering::Relaxed) || self.shared.draining.load(Ordering::Relaxed)
     }
 
     /// Waits for one's turn to change something; `None`: nothing changes any more.

@@ -1,41 +1,42 @@
 //! The file read again.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Host, Owner, ReloadError, token};
-use crate::config::{Change, OverlaySettings, Settings, bind_conflicts};
+use super::{Host, Owner, ReloadError, TakenOver, token};
+use crate::{
+    config::{Change, OverlaySettings, Settings, bind_conflicts},
+    store::on_disk,
+};
 
 /// What a reload has brought about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// The host is what the file says.
-    Done,
+    /// The host is what the file says, but for what takes effect at the next start only: that.
+    Done(Vec<String>),
     /// The daemon was started without a file.
     NoFile,
 }
 
 impl Host {
-    /// Reads the configuration file again and brings the file's overlays, and the users and certificates of the management interface, to what it says. A
-    /// file that is refused changes nothing. Overlays made over REST are not touched.
+    /// Reads the configuration file again and brings the file's overlays, and those who [follow](Host::follow), to what it says: all of them have taken it over, or
+    /// said why they could not, when this returns. A file that is refused changes nothing. Overlays made over REST are not touched.
     ///
-    /// `data_dir`, `[log]` and where the management interface listens take effect at the next start only.
+    /// What takes effect at the next start only is told in the log, too.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
         let _turn = self.turn().await.ok_or(ReloadError::Stopping)?;
         let Some(config) = self.shared.config.clone() else { return Ok(Reloaded::NoFile) };
-        let loaded = tokio::task::spawn_blocking(move || Settings::load(&config)).await;
-        let settings = loaded.map_err(|_| ReloadError::Stopping)??;
+        let settings = Arc::new(on_disk(move || Settings::load(&config)).await?);
         self.check_beside_rest(&settings.overlays)?;
+        let TakenOver { mut failed, mut restart } = self.hand_to_followers(&settings).await;
         if settings.data_dir != self.shared.data_dir {
-            tracing::warn!("data_dir has changed in the configuration; that takes effect at the next start");
+            restart.push("data_dir".to_owned());
         }
-        self.shared.rest.send_if_modified(|rest| {
-            let changed = *rest != settings.rest;
-            rest.clone_from(&settings.rest);
-            changed
-        });
-        let failed = self.bring_to_file(settings.overlays).await;
+        for what in &restart {
+            tracing::warn!("{what}: has changed in the configuration, and takes effect at the next start");
+        }
+        failed.extend(self.bring_to_file(settings.overlays.clone()).await);
         match failed.is_empty() {
-            true => Ok(Reloaded::Done),
+            true => Ok(Reloaded::Done(restart)),
             false => Err(ReloadError::Partly(failed)),
         }
     }
@@ -51,7 +52,10 @@ impl Host {
         // So are the places of those that move, which may take each other's.
         for overlay in &wanted {
             if let Some(running) = self.get(&overlay.name)
-                && matches!(overlay.change_from(&self.as_running(&running, overlay)), Change::Identity(_))
+                && matches!(
+                    overlay.change_from(&self.as_running(&running, overlay).await),
+                    Change::Identity(_)
+                )
             {
                 running.close().await;
             }
@@ -61,9 +65,10 @@ impl Host {
             let name = overlay.name.clone();
             let brought = match self.get(&name) {
                 None => {
-                    self.start_one(overlay, Owner::File, token::load_or_make).map(|_| ()).map_err(Into::into)
+                    let started = self.start_one(overlay, Owner::File, token::load_or_make).await;
+                    started.map(|_| ()).map_err(Into::into)
                 }
-                Some(running) => match overlay.change_from(&self.as_running(&running, &overlay)) {
+                Some(running) => match overlay.change_from(&self.as_running(&running, &overlay).await) {
                     Change::Nothing => Ok(()),
                     change => self.bring_to(&running, overlay, Owner::File, change).await,
                 },

@@ -9,7 +9,7 @@ use crate::{
     config::{OverlaySettings, Written},
     driver::{self, Handle, StartError},
     lookup::Lookup,
-    store::{Store, StoreError},
+    store::{Store, StoreError, on_disk},
 };
 
 /// An overlay that runs. What it says stays so for its life: a change makes another.
@@ -83,8 +83,19 @@ impl Running {
 }
 
 impl Host {
-    /// Starts an overlay and puts it into the table; `token` finds or makes its token.
-    pub(super) fn start_one(
+    /// Starts an overlay and puts it into the table; `token` finds or makes its token. Nobody else waits for the disk meanwhile.
+    pub(super) async fn start_one(
+        &self,
+        settings: OverlaySettings,
+        owner: Owner,
+        token: impl FnOnce(&Store) -> Result<Token, StoreError> + Send + 'static,
+    ) -> Result<Arc<Running>, StartError> {
+        let host = self.clone();
+        on_disk(move || host.start_now(settings, owner, token)).await
+    }
+
+    /// The same, for a time at which nothing else runs.
+    pub(super) fn start_now(
         &self,
         settings: OverlaySettings,
         owner: Owner,

@@ -3,7 +3,10 @@
 //! Host-wide routes take Basic credentials of `rest_user` or `superuser`; an overlay's routes take its token, in the header `x-session-token` or as the password of Basic
 //! credentials with the overlay's name. An overlay that does not exist is told of without credentials, as none could be right.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     extract::{FromRequestParts, RawPathParams},
@@ -21,12 +24,15 @@ use super::{
     Shared,
     problem::{Code, Problem},
     server::Caller,
+    throttle::Attempt,
     users::Role,
 };
 use crate::manage::Running;
 
 /// The header with an overlay's token.
 const TOKEN: &str = "x-session-token";
+/// Of host-wide routes.
+const REALM: &str = "gossiperl";
 
 /// The caller is the `rest_user`.
 pub(super) struct RestUser;
@@ -98,7 +104,16 @@ impl FromRequestParts<Arc<Shared>> for Overlay {
                 named && token
             }),
         };
-        proven(parts, shared, right, &name).await.map(|()| Overlay(running))
+        let caller = caller(parts)?;
+        if right {
+            caller.standing.prove();
+            return Ok(Overlay(running));
+        }
+        if !shows_something(parts) {
+            return Err(Denied::Unauthorized(name));
+        }
+        let attempt = admitted(shared, caller)?;
+        Err(denied(attempt.fail(Instant::now()), &name).await)
     }
 }
 
@@ -116,45 +131,53 @@ async fn host_wide(parts: &Parts, shared: &Shared, role: Role) -> Result<(), Den
             format!("the configuration has rest.{} = false; there is nobody who may do this", role.name());
         return Err(Problem::new(Code::NoUser, detail).into());
     }
-    let right = match basic(&parts.headers) {
-        Some((username, password)) => shared.users.is(role, &username, &password).await,
-        None => false,
-    };
-    proven(parts, shared, right, "gossiperl").await
-}
-
-/// Lets a caller with the right credentials on, and has one with wrong ones wait. Who shows none at all is asked for them at once.
-async fn proven(parts: &Parts, shared: &Shared, right: bool, realm: &str) -> Result<(), Denied> {
-    let Some(caller) = parts.extensions.get::<Caller>() else {
-        return Err(Problem::new(Code::Internal, "a request without a caller").into());
-    };
-    if right {
+    let caller = caller(parts)?;
+    let shown = basic(&parts.headers);
+    if let Some((username, password)) = &shown
+        && shared.users.knows(role, username, password)
+    {
         caller.standing.prove();
         return Ok(());
     }
-    if parts.headers.contains_key(TOKEN) || parts.headers.contains_key(header::AUTHORIZATION) {
-        let pause = shared.throttle.failed(Instant::now(), caller.address);
-        let Some(pause) = pause else {
-            let detail =
-                "too many failed logins of this address wait for their answer; try again in some seconds";
-            return Err(Problem::new(Code::TooManyAttempts, detail).into());
-        };
-        let _waits = Waits { shared, caller };
-        tokio::time::sleep(pause).await;
+    if !shows_something(parts) {
+        return Err(Denied::Unauthorized(REALM.to_owned()));
     }
-    Err(Denied::Unauthorized(realm.to_owned()))
+    // Before anything is hashed: who has too many guesses under way gets no more of them looked at.
+    let attempt = admitted(shared, caller)?;
+    let failed = match shown {
+        None => attempt.fail(Instant::now()),
+        Some((username, password)) => match shared.users.is(role, username, password, attempt).await {
+            None => {
+                caller.standing.prove();
+                return Ok(());
+            }
+            Some(pause) => pause,
+        },
+    };
+    Err(denied(failed, REALM).await)
 }
 
-/// A failed login whose answer waits, until it is answered or its connection is gone.
-struct Waits<'a> {
-    shared: &'a Shared,
-    caller: &'a Caller,
+fn caller(parts: &Parts) -> Result<&Caller, Problem> {
+    parts.extensions.get().ok_or_else(|| Problem::new(Code::Internal, "a request without a caller"))
 }
 
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.shared.throttle.waited(self.caller.address);
-    }
+/// Who shows no credentials at all is asked for them at once.
+fn shows_something(parts: &Parts) -> bool {
+    parts.headers.contains_key(TOKEN) || parts.headers.contains_key(header::AUTHORIZATION)
+}
+
+fn admitted(shared: &Shared, caller: &Caller) -> Result<Attempt, Problem> {
+    shared.throttle.admit(Instant::now(), caller.address).ok_or_else(|| {
+        let detail =
+            "too many failed logins of this address wait for their answer; try again in some seconds";
+        Problem::new(Code::TooManyAttempts, detail)
+    })
+}
+
+/// The answer to wrong credentials, which waits.
+async fn denied(pause: Duration, realm: &str) -> Denied {
+    tokio::time::sleep(pause).await;
+    Denied::Unauthorized(realm.to_owned())
 }
 
 /// The header's value, where it stands there once. Of several another program on the way may have looked at another.

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 use crate::store::replace;
 
+/// Where the interface listens, for those who ask on this host.
+const ADDRESS: &str = "address";
 /// Larger files are not ours.
 const LONGEST: u64 = 1 << 20;
 
@@ -59,9 +61,20 @@ impl Files {
             .with_context(|| format!("cannot write {}", self.path(name).display()))
     }
 
+    /// Says that the interface is nowhere any more.
+    pub(super) fn forget_address(&self) {
+        let path = self.path(ADDRESS);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(file = %path.display(), %error, "cannot be removed, and names an interface that is gone");
+            }
+            _ => {}
+        }
+    }
+
     /// Says where the interface is, and how it is asked.
     pub(super) fn tell_address(&self, encrypted: bool, address: SocketAddr) -> anyhow::Result<()> {
         let scheme = if encrypted { "https" } else { "http" };
-        self.keep("address", format!("{scheme}://{address}\n").as_bytes())
+        self.keep(ADDRESS, format!("{scheme}://{address}\n").as_bytes())
     }
 }

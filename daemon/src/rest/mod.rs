@@ -13,13 +13,14 @@ mod events;
 mod files;
 mod password;
 mod problem;
+mod renewing;
 mod routes;
 mod server;
 mod throttle;
 mod tls;
 mod users;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use tokio::{
@@ -39,10 +40,13 @@ use server::Server;
 use throttle::Throttle;
 use users::Users;
 
+/// For what is being hashed or kept when the interface ends.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// What every request's handler has at hand.
 struct Shared {
     host: Host,
-    users: Users,
+    users: Arc<Users>,
     throttle: Throttle,
     hubs: Hubs,
     /// Taken by streams of events.
@@ -52,6 +56,7 @@ struct Shared {
 /// The management interface that runs.
 pub struct Management {
     address: SocketAddr,
+    files: Files,
     stop: oneshot::Sender<()>,
     thread: std::thread::JoinHandle<()>,
 }
@@ -62,11 +67,15 @@ impl Management {
         self.address
     }
 
-    /// Takes no more connections, ends those there are in bounded time.
+    /// Takes no more connections, ends those there are in bounded time, and no longer says where it is.
     pub async fn stop(self) {
         // The thread that would listen has ended already otherwise.
         let _ = self.stop.send(());
-        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        let ended = move || {
+            let _ = self.thread.join();
+            self.files.forget_address();
+        };
+        let _ = tokio::task::spawn_blocking(ended).await;
     }
 }
 
@@ -88,14 +97,15 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     files.tell_address(tls.is_some(), address)?;
     let shared = Arc::new(Shared {
         host: host.clone(),
-        users,
+        users: Arc::new(users),
         throttle: Throttle::default(),
         hubs: Hubs::default(),
         streams: routes::permits(),
     });
+    let reloads = host.follow();
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let server = Server { shared, settings: settings.clone(), address, files, tls };
+    let server = Server { shared, settings: settings.clone(), address, files: files.clone(), tls, reloads };
     let thread = std::thread::Builder::new().name("gossiperld-rest".to_owned()).spawn(move || {
         runtime.block_on(async {
             match TcpListener::from_std(listener) {
@@ -103,7 +113,9 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
                 Err(error) => tracing::error!(%error, "the management interface cannot be served"),
             }
         });
+        // Whom a disk lets wait is not waited for.
+        runtime.shutdown_timeout(ENDING);
     })?;
     tracing::info!(%scheme, %address, "management interface");
-    Ok(Management { address, stop, thread })
+    Ok(Management { address, files, stop, thread })
 }

@@ -16,7 +16,7 @@ use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
@@ -25,14 +25,13 @@ use tower::ServiceExt;
 use super::{
     Files, Shared,
     connections::{Connections, Place, Standing},
+    renewing::{Behind, Renewing},
     routes, tls,
 };
-use crate::config::RestSettings;
+use crate::{config::RestSettings, manage::Reload};
 
 /// Time for the handshake, and then for the head of each request.
 const HEAD: Duration = Duration::from_secs(10);
-/// How often the operator's certificate files are looked at.
-const LOOK: Duration = Duration::from_secs(5);
 /// After a connection could not be accepted, mostly for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 /// For requests that are being answered when the daemon stops.
@@ -49,6 +48,8 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) files: Files,
     pub(super) tls: Option<Arc<ServerConfig>>,
+    /// What reloads bring.
+    pub(super) reloads: mpsc::Receiver<Reload>,
 }
 
 /// Who is at the other end of a connection: in each of its requests' extensions.
@@ -66,7 +67,17 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let (renew, renewed) = watch::channel(self.tls.clone());
         let mut tasks = JoinSet::new();
-        tasks.spawn(renewing(self.shared.clone(), self.settings, self.address, self.files, renew));
+        let renewing = Renewing {
+            shared: self.shared,
+            stamp: tls::stamp(&self.settings.ssl),
+            settings: self.settings,
+            address: self.address,
+            files: self.files,
+            reloads: self.reloads,
+            renew,
+            behind: Behind::default(),
+        };
+        tasks.spawn(renewing.run());
         loop {
             tokio::select! {
                 _ = &mut stopped => break,
@@ -88,7 +99,7 @@ impl Server {
         drop(listener);
         let _ = stop.send(true);
         let all = async { while tasks.join_next().await.is_some() {} };
-        // The one that looks at certificates never ends by itself.
+        // The one that renews never ends by itself.
         let _ = tokio::time::timeout(STOPPING, all).await;
         tasks.shutdown().await;
     }
@@ -146,67 +157,4 @@ async fn serve(
     }
     served.as_mut().graceful_shutdown();
     let _ = served.await;
-}
-
-/// Takes over what the settings say now, and certificates whose files have changed.
-async fn renewing(
-    shared: Arc<Shared>,
-    mut settings: RestSettings,
-    address: SocketAddr,
-    files: Files,
-    renew: watch::Sender<Option<Arc<ServerConfig>>>,
-) {
-    let mut changes = shared.host.rest_settings();
-    changes.mark_unchanged();
-    let mut stamp = tls::stamp(&settings.ssl);
-    loop {
-        let changed = tokio::select! {
-            changed = changes.changed() => changed.is_ok(),
-            () = tokio::time::sleep(LOOK) => false,
-        };
-        if changed {
-            let now = changes.borrow_and_update().clone();
-            let moves = now.as_ref().is_none_or(|now| now.address != settings.address);
-            if moves {
-                tracing::warn!(
-                    "whether and where the management interface listens, and its certificate there, take effect at the next start"
-                );
-            }
-            let Some(now) = now else { continue };
-            // Who may log in is never behind the file. Encryption goes with the address: what loopback may go without, another may not.
-            settings = match moves {
-                true => RestSettings { address: settings.address, ssl: settings.ssl, ..now },
-                false => now,
-            };
-            if let Err(error) = shared.users.reload(&settings, &files) {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the users of the management interface stay as they were"
-                );
-            }
-        }
-        let seen = tls::stamp(&settings.ssl);
-        if !changed && seen == stamp {
-            continue;
-        }
-        stamp = seen;
-        match tls::load(&settings, &files) {
-            Ok(config) => {
-                tracing::info!("the management interface's certificate was read");
-                if let Err(error) = files.tell_address(config.is_some(), address) {
-                    tracing::error!(
-                        error = format!("{error:#}"),
-                        "where the management interface is cannot be told anew"
-                    );
-                }
-                let _ = renew.send(config);
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the management interface keeps the certificate it has"
-                );
-            }
-        }
-    }
 }

@@ -1,66 +1,139 @@
-//! Failed logins make the next answer to the same address slower.
+//! Failed logins make the next answer to the same address slower, and what is hashed for an address is bounded.
 //!
-//! The first costs 0.1 s, each further one twice as much, up to 5 s; a minute without one forgives all. Only failures wait: who has the right
-//! credentials is not slowed by who guesses from the same address. A network of IPv6 addresses (/64) counts as one, as it is handed out as one.
+//! A login that is not known to be right at once takes one of its address's few *places* before anything of it is looked at; without one it is turned away, unhashed. Of
+//! the places of one address one is hashed at a time, and of all addresses one, each in its turn: who guesses delays others by one hash, not by his guesses.
+//!
+//! A failure keeps its place for as long as its answer waits, whether or not somebody still waits for that: to hang up saves no time. The first waits 0.1 s, each
+//! further one twice as long, up to 5 s; a minute without one forgives all. Only failures wait. A network of IPv6 addresses (/64) counts as one, as it is handed out as one.
 
 use std::{
     collections::BTreeMap,
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(5);
 /// Forgiven after so long without a failure.
 const FORGIVEN: Duration = Duration::from_secs(60);
-/// Addresses remembered; beyond it the one whose last failure is longest ago is forgiven.
+/// Addresses remembered; beyond it the one whose last login is longest ago is forgiven.
 const MOST: usize = 1_024;
-/// Failures of one address that wait for their answer at a time; further ones are turned away at once.
-const MOST_WAITING: u32 = 16;
+/// Places of one address; further logins are turned away at once.
+const PLACES: usize = 16;
 
-/// What is remembered of failures.
-#[derive(Default)]
+/// What is remembered of failures. A clone is the same.
+#[derive(Clone)]
 pub(super) struct Throttle {
-    addresses: Mutex<BTreeMap<IpAddr, Failures>>,
+    addresses: Arc<Mutex<BTreeMap<IpAddr, Logins>>>,
+    /// Passwords hashed at a time: each takes 7 MiB meanwhile. First come, first served; and each address comes with one at a time.
+    hashing: Arc<Semaphore>,
 }
 
-struct Failures {
+/// Those of one address.
+struct Logins {
     last: Instant,
     pause: Duration,
-    waiting: u32,
+    /// Logins that are being looked at.
+    open: usize,
+    /// When the places of failures are free again.
+    waiting: Vec<Instant>,
+    hashing: Arc<Semaphore>,
+}
+
+/// A login's place, until it is dropped: or longer, where it [failed](Attempt::fail).
+pub(super) struct Attempt {
+    throttle: Throttle,
+    address: IpAddr,
+    hashing: Arc<Semaphore>,
+}
+
+/// One's turn to hash, over when dropped.
+pub(super) struct Turn {
+    _of_address: OwnedSemaphorePermit,
+    _of_all: OwnedSemaphorePermit,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Throttle { addresses: Arc::default(), hashing: Arc::new(Semaphore::new(1)) }
+    }
 }
 
 impl Throttle {
-    /// A failure of this address: how long its answer is to wait. `None`: too many wait already. [`Throttle::waited`] is to follow the wait.
-    pub(super) fn failed(&self, now: Instant, address: IpAddr) -> Option<Duration> {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+    /// A login from this address; `None`: too many of its failures wait already, or too many addresses have some that do.
+    pub(super) fn admit(&self, now: Instant, address: IpAddr) -> Option<Attempt> {
+        let mut addresses = self.lock();
         let address = network(address);
         if addresses.len() >= MOST && !addresses.contains_key(&address) {
-            let oldest =
-                addresses.iter().filter(|(_, held)| held.waiting == 0).min_by_key(|(_, held)| held.last);
-            let oldest = oldest.map(|(address, _)| *address)?;
+            let idle = addresses.iter_mut().filter_map(|(address, held)| {
+                held.free(now);
+                held.is_idle().then_some((*address, held.last))
+            });
+            let oldest = idle.min_by_key(|(_, last)| *last).map(|(address, _)| address)?;
             addresses.remove(&oldest);
         }
-        let held =
-            addresses.entry(address).or_insert(Failures { last: now, pause: Duration::ZERO, waiting: 0 });
-        if held.waiting >= MOST_WAITING {
+        let held = addresses.entry(address).or_insert_with(|| Logins {
+            last: now,
+            pause: Duration::ZERO,
+            open: 0,
+            waiting: Vec::new(),
+            hashing: Arc::new(Semaphore::new(1)),
+        });
+        held.free(now);
+        if held.open + held.waiting.len() >= PLACES {
             return None;
         }
-        if now.duration_since(held.last) >= FORGIVEN {
+        held.open += 1;
+        let hashing = held.hashing.clone();
+        Some(Attempt { throttle: self.clone(), address, hashing })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Logins>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Logins {
+    /// Frees the places of failures that have waited.
+    fn free(&mut self, now: Instant) {
+        self.waiting.retain(|until| *until > now);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.open == 0 && self.waiting.is_empty()
+    }
+}
+
+impl Attempt {
+    /// Waits for its turn to hash. `None`: the interface is ending.
+    pub(super) async fn turn(&self) -> Option<Turn> {
+        let of_address = self.hashing.clone().acquire_owned().await.ok()?;
+        let of_all = self.throttle.hashing.clone().acquire_owned().await.ok()?;
+        Some(Turn { _of_address: of_address, _of_all: of_all })
+    }
+
+    /// The login failed: how long its answer is to wait, and its place is kept.
+    pub(super) fn fail(self, now: Instant) -> Duration {
+        let mut addresses = self.throttle.lock();
+        // It is there for as long as one of its places is taken.
+        let Some(held) = addresses.get_mut(&self.address) else { return LONGEST };
+        if now.saturating_duration_since(held.last) >= FORGIVEN {
             held.pause = Duration::ZERO;
         }
         held.pause = (held.pause * 2).clamp(FIRST, LONGEST);
         held.last = now;
-        held.waiting += 1;
-        Some(held.pause)
+        held.waiting.push(now + held.pause);
+        held.pause
     }
+}
 
-    /// The wait is over, or who waited has gone.
-    pub(super) fn waited(&self, address: IpAddr) {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = addresses.get_mut(&network(address)) {
-            held.waiting = held.waiting.saturating_sub(1);
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(held) = self.throttle.lock().get_mut(&self.address) {
+            held.open = held.open.saturating_sub(1);
         }
     }
 }
@@ -76,20 +149,20 @@ fn network(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
+    fn failed(throttle: &Throttle, now: Instant, address: IpAddr) -> Option<Duration> {
+        throttle.admit(now, address).map(|attempt| attempt.fail(now))
+    }
+
     #[test]
     fn failures_wait_longer_and_longer_and_are_forgiven() {
         let (throttle, start) = (Throttle::default(), Instant::now());
         let address = IpAddr::from([192, 0, 2, 1]);
-        let fail = |at: Duration| {
-            let pause = throttle.failed(start + at, address).expect("few wait");
-            throttle.waited(address);
-            pause.as_millis()
-        };
-        let pauses: Vec<u128> = (0..8).map(|_| fail(Duration::ZERO)).collect();
+        let fail = |at: u64| failed(&throttle, start + Duration::from_secs(at), address).expect("few wait");
+        let pauses = [0, 1, 2, 3, 4, 5, 6, 7].map(|at| fail(at).as_millis());
         assert_eq!(pauses, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
-        assert_eq!(fail(Duration::from_secs(59)), 5_000);
-        assert_eq!(fail(Duration::from_secs(119)), 100);
-        let other = throttle.failed(start, IpAddr::from([192, 0, 2, 2]));
+        assert_eq!(fail(66).as_millis(), 5_000);
+        assert_eq!(fail(126).as_millis(), 100);
+        let other = failed(&throttle, start, IpAddr::from([192, 0, 2, 2]));
         assert_eq!(other, Some(FIRST), "another address is not to blame");
     }
 
@@ -98,18 +171,53 @@ mod tests {
         let (throttle, now) = (Throttle::default(), Instant::now());
         let one: IpAddr = "2001:db8::1".parse().expect("an address");
         let same: IpAddr = "2001:db8::ffff:1".parse().expect("an address");
-        for _ in 0..MOST_WAITING {
-            assert!(throttle.failed(now, one).is_some());
+        for _ in 0..PLACES {
+            assert!(failed(&throttle, now, one).is_some());
         }
-        assert_eq!(throttle.failed(now, same), None, "one network");
-        throttle.waited(same);
-        assert!(throttle.failed(now, one).is_some());
+        assert_eq!(failed(&throttle, now, same), None, "one network");
+        // The first has waited.
+        assert!(failed(&throttle, now + FIRST, one).is_some());
+        assert_eq!(failed(&throttle, now + FIRST, one), None);
         for number in 0..5_000_u32 {
-            let address = IpAddr::from(number.to_be_bytes());
-            throttle.failed(now, address);
-            throttle.waited(address);
+            drop(throttle.admit(now, IpAddr::from(number.to_be_bytes())));
         }
-        assert_eq!(throttle.addresses.lock().expect("sound").len(), MOST);
-        assert_eq!(throttle.failed(now, one), None, "who waits is not forgotten");
+        assert_eq!(throttle.lock().len(), MOST);
+        assert_eq!(failed(&throttle, now + FIRST, one), None, "who waits is not forgotten");
+    }
+
+    #[test]
+    fn a_login_that_is_looked_at_has_its_place_and_who_is_right_gives_it_back() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let address = IpAddr::from([192, 0, 2, 1]);
+        let mut open: Vec<Attempt> = (0..PLACES).filter_map(|_| throttle.admit(now, address)).collect();
+        assert_eq!(open.len(), PLACES);
+        assert!(throttle.admit(now, address).is_none());
+        drop(open.pop());
+        assert!(throttle.admit(now, address).is_some());
+    }
+
+    #[tokio::test]
+    async fn each_address_hashes_in_its_turn_and_one_of_them_at_a_time() {
+        let (throttle, now) = (Throttle::default(), Instant::now());
+        let (told, mut turns) = tokio::sync::mpsc::unbounded_channel();
+        let hashing = throttle.hashing.clone().acquire_owned().await.expect("open");
+        // Eight guesses of the first are there before the others come.
+        for last in [1, 1, 1, 1, 1, 1, 1, 1, 2, 3] {
+            let attempt = throttle.admit(now, IpAddr::from([192, 0, 2, last])).expect("a place");
+            let (all, told) = (throttle.hashing.clone(), told.clone());
+            tokio::spawn(async move {
+                let _turn = attempt.turn().await.expect("open");
+                assert_eq!(all.available_permits(), 0);
+                tokio::task::yield_now().await;
+                told.send(last).expect("heard");
+            });
+            tokio::task::yield_now().await;
+        }
+        drop((hashing, told));
+        let mut order = Vec::new();
+        while let Some(last) = turns.recv().await {
+            order.push(last);
+        }
+        assert_eq!(order, [1, 2, 3, 1, 1, 1, 1, 1, 1, 1]);
     }
 }

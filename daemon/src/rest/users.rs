@@ -3,16 +3,18 @@
 //! A password of the configuration is held as a keyed hash with a key of this process; one that was made, or is configured as an argon2 hash, is held as that. Since argon2
 //! is slow on purpose, the keyed hash of a password that was right is remembered and compared first. All comparisons take constant time.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::{
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::{Files, password};
+use super::{Files, password, throttle::Attempt};
 use crate::{
     config::{Account, RestSettings, UserPassword},
     random,
@@ -46,8 +48,6 @@ impl Role {
 pub(super) struct Users {
     logins: RwLock<Logins>,
     key: hmac::Key,
-    /// Passwords hashed at a time: each takes 7 MiB meanwhile.
-    hashing: Semaphore,
 }
 
 struct Logins {
@@ -81,7 +81,7 @@ impl Users {
     pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Self> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &random::bytes::<32>()?);
         let logins = Logins::load(settings, files, &key)?;
-        Ok(Users { logins: RwLock::new(logins), key, hashing: Semaphore::new(1) })
+        Ok(Users { logins: RwLock::new(logins), key })
     }
 
     /// Other settings from now on.
@@ -96,36 +96,64 @@ impl Users {
         self.logins.read().unwrap_or_else(PoisonError::into_inner).of(role).is_some()
     }
 
-    /// Whether these are the user's name and password.
-    pub(super) async fn is(&self, role: Role, username: &[u8], password: &Zeroizing<Vec<u8>>) -> bool {
+    /// Whether these are the user's name and a password that is known to be right. Costs next to nothing.
+    pub(super) fn knows(&self, role: Role, username: &[u8], password: &[u8]) -> bool {
+        self.look(role, username, password).is_some_and(|(named, known, _)| named && known)
+    }
+
+    /// Whether these are the user's name and password, found out by hashing where it takes that, in the attempt's turn: `None`. Otherwise how long the
+    /// answer is to wait. What has begun runs to its end, whether or not somebody still waits: a hash that nobody waits for has its turn and its place all the same.
+    pub(super) async fn is(
+        self: &Arc<Self>,
+        role: Role,
+        username: Vec<u8>,
+        password: Zeroizing<Vec<u8>>,
+        attempt: Attempt,
+    ) -> Option<Duration> {
+        let found = self.look(role, &username, &password);
+        let hashed = match found {
+            Some((named, false, Some(hash))) if password.len() <= LONGEST => Some((named, hash)),
+            // Known by its keyed hash, or not at all.
+            Some((true, true, _)) => return None,
+            _ => None,
+        };
+        let Some((named, hash)) = hashed else { return Some(attempt.fail(Instant::now())) };
+        let Some(turn) = attempt.turn().await else { return Some(attempt.fail(Instant::now())) };
+        let users = self.clone();
+        let hashed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            // Hashed whatever the name is, so that the time does not tell.
+            let right = password::matches(&password, &hash) && named;
+            if !right {
+                return Some(attempt.fail(Instant::now()));
+            }
+            users.remember(role, &hash, &password);
+            None
+        });
+        // An error: the runtime is ending, or a defect, after which nobody is let in.
+        hashed.await.unwrap_or(Some(Duration::ZERO))
+    }
+
+    /// Whether the name is right, whether the password is known to be, and what the password's hash is.
+    fn look(&self, role: Role, username: &[u8], password: &[u8]) -> Option<(bool, bool, Option<String>)> {
         if password.len() > LONGEST {
-            return false;
+            return None;
         }
         let keyed = self.keyed(password);
-        let (named, known, hash) = {
-            let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
-            let Some(login) = logins.of(role) else { return false };
-            let named: bool = login.username.as_bytes().ct_eq(username).into();
-            let known = *login.known.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = known.is_some_and(|known| known.ct_eq(&keyed).into());
-            (named, known, login.hash.clone())
-        };
-        if known || hash.is_none() {
-            return named && known;
+        let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
+        let login = logins.of(role)?;
+        let named: bool = login.username.as_bytes().ct_eq(username).into();
+        let known = *login.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = known.is_some_and(|known| known.ct_eq(&keyed).into());
+        Some((named, known, login.hash.clone()))
+    }
+
+    fn remember(&self, role: Role, hash: &str, password: &[u8]) {
+        let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
+        // Of the same hash still: a reload may have come in between.
+        if let Some(login) = logins.of(role).filter(|login| login.hash.as_deref() == Some(hash)) {
+            *login.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.keyed(password));
         }
-        // Hashed whatever the name is, so that the time does not tell.
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
-        let (password, expected) = (password.clone(), hash.clone().unwrap_or_default());
-        let hashed = tokio::task::spawn_blocking(move || password::matches(&password, &expected)).await;
-        let right = named && hashed.unwrap_or(false);
-        if right {
-            let logins = self.logins.read().unwrap_or_else(PoisonError::into_inner);
-            // Of the same hash still: a reload may have come in between.
-            if let Some(login) = logins.of(role).filter(|login| login.hash == hash) {
-                *login.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(keyed);
-            }
-        }
-        right
     }
 
     fn keyed(&self, password: &[u8]) -> [u8; 32] {

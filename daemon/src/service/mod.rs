@@ -1,5 +1,6 @@
 //! `gossiperld`, the service: reads its configuration, serves every overlay in it, leaves them in order when told to stop.
 
+mod following;
 mod manager;
 mod running;
 mod serve;

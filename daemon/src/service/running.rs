@@ -1,52 +1,48 @@
 //! Everything that runs: the overlays, the management interface, statistics.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use anyhow::Context;
-use tokio::{sync::mpsc::UnboundedReceiver, task::JoinHandle};
+use tokio::{
+    sync::{mpsc::UnboundedReceiver, oneshot},
+    task::JoinHandle,
+};
 
+use super::following::{Following, WRITING};
 use crate::{
     config::Settings,
     manage::{Failure, Host},
     rest::{self, Management},
-    statistics::{Collector, Counts, Writer},
+    statistics::{Collector, Writer},
 };
-
-/// Longest time for writing the last statistics.
-const WRITING: Duration = Duration::from_secs(2);
 
 /// What runs. To be left before it is dropped.
 pub struct Service {
     host: Host,
     failures: UnboundedReceiver<Failure>,
     management: Option<Management>,
-    writer: Option<Writer>,
+    /// Ends following, which then gives who writes statistics.
+    following: Option<(oneshot::Sender<()>, JoinHandle<Option<Writer>>)>,
     sampling: Option<JoinHandle<()>>,
 }
 
 impl Service {
     /// Starts everything, or nothing. `config` is the file that a reload reads. Needs a tokio runtime.
     pub async fn start(settings: &Settings, config: Option<&Path>) -> anyhow::Result<Service> {
-        let counts = settings.statistics.influxdb.as_ref().map(|_| Counts::new());
-        let collector = Collector::new(counts.clone());
+        let collector = Collector::new(None);
         let (host, failures) = Host::start(settings, config, collector.clone()).await?;
-        let mut service = Service { host, failures, management: None, writer: None, sampling: None };
-        if let Err(error) = service.add(settings, collector, counts).await {
+        let mut service = Service { host, failures, management: None, following: None, sampling: None };
+        if let Err(error) = service.add(settings, collector).await {
             service.leave().await;
             return Err(error);
         }
         Ok(service)
     }
 
-    async fn add(
-        &mut self,
-        settings: &Settings,
-        collector: Collector,
-        counts: Option<std::sync::Arc<Counts>>,
-    ) -> anyhow::Result<()> {
-        if let (Some(influxdb), Some(counts)) = (&settings.statistics.influxdb, counts) {
-            self.writer = Some(Writer::start(influxdb, collector.clone(), counts)?);
-        }
+    async fn add(&mut self, settings: &Settings, collector: Collector) -> anyhow::Result<()> {
+        let following = Following::start(settings, collector.clone())?;
+        let (end, ended) = oneshot::channel();
+        self.following = Some((end, tokio::spawn(following.run(self.host.follow(), ended))));
         self.sampling = Some(tokio::spawn(collector.run()));
         if let Some(rest) = &settings.rest {
             let started = rest::start(&self.host, rest).await;
@@ -79,8 +75,11 @@ impl Service {
         if let Some(management) = self.management.take() {
             management.stop().await;
         }
-        if let Some(writer) = self.writer.take() {
-            writer.finish(WRITING).await;
+        if let Some((end, following)) = self.following.take() {
+            let _ = end.send(());
+            if let Ok(Some(writer)) = following.await {
+                writer.finish(WRITING).await;
+            }
         }
         if let Some(sampling) = self.sampling.take() {
             sampling.abort();

@@ -32,8 +32,8 @@ struct Shared {
     /// Monotonic times count from here.
     origin: Instant,
     overlays: Mutex<BTreeMap<String, Watched>>,
-    /// What the InfluxDB writer counts, where there is one.
-    influx: Option<Arc<Counts>>,
+    /// What the present InfluxDB writer counts, where there is one.
+    influx: Mutex<Option<Arc<Counts>>>,
 }
 
 struct Watched {
@@ -71,8 +71,14 @@ pub(super) struct Sampled {
 impl Collector {
     /// Watches no overlay yet. `influx` is what the writer counts, to be shown among the metrics.
     pub fn new(influx: Option<Arc<Counts>>) -> Self {
-        let shared = Shared { origin: Instant::now(), overlays: Mutex::default(), influx };
+        let shared =
+            Shared { origin: Instant::now(), overlays: Mutex::default(), influx: Mutex::new(influx) };
         Collector { shared: Arc::new(shared) }
+    }
+
+    /// Another writer counts from now on, or none.
+    pub fn set_writer(&self, counts: Option<Arc<Counts>>) {
+        *self.shared.influx.lock().unwrap_or_else(PoisonError::into_inner) = counts;
     }
 
     /// Watches an overlay from now on, in place of one of the same name. What it counted before is in the window `total` only. The handle is kept
@@ -128,7 +134,8 @@ impl Collector {
     pub async fn metrics(&self) -> String {
         let overlays: Vec<(String, Statistics)> =
             self.sample().await.into_iter().map(|sampled| (sampled.overlay, *sampled.statistics)).collect();
-        let written = self.shared.influx.as_deref().map(Counts::read);
+        let influx = self.shared.influx.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let written = influx.as_deref().map(Counts::read);
         metrics::render(overlays, metrics::Process::look(), written)
     }
 

@@ -211,6 +211,55 @@ fn draining_waits_for_subscribers_and_then_nothing_is_served() {
 }
 
 #[test]
+fn a_drain_that_does_not_complete_is_called_off() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let subscriber = Running::start(daemon.command(&["subscribe", "news"]), "subscribed to");
+    subscriber.signal(Signal::SIGSTOP);
+    done(&daemon, &["publish", "news", "before"]);
+    let (code, _, told) = run(&daemon, &["drain", "--within", "1"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("--cancel"), "{told}");
+    assert!(done(&daemon, &["drain", "--cancel"]).contains("taken again"));
+    done(&daemon, &["publish", "news", "after"]);
+    done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &orders().1)]);
+    // So is one that is still waited for.
+    let waits = Running::spawn(daemon.command(&["drain", "--within", "60"]));
+    within_patience("the overlays drain", || {
+        (run(&daemon, &["publish", "news", "held", "--within", "1"]).0 == 1).then_some(())
+    });
+    done(&daemon, &["drain", "--cancel"]);
+    let (code, _, told) = waits.ended();
+    assert_eq!(code, 1);
+    assert!(told.contains("called off"), "{told}");
+    done(&daemon, &["publish", "news", "at last"]);
+
+    subscriber.signal(Signal::SIGCONT);
+    for message in ["before", "after", "at last"] {
+        subscriber.out.wait_for(&[message]);
+    }
+    assert!(done(&daemon, &["drain"]).contains("can be stopped"));
+    let (code, _, told) = run(&daemon, &["drain", "--cancel"]);
+    assert_eq!(code, 1, "what is left is left");
+    assert!(told.contains("stopping"), "{told}");
+}
+
+#[test]
+fn a_daemon_that_does_not_run_is_told_of_as_such() {
+    // Ended in order, and not.
+    for (signal, stays) in [(Signal::SIGTERM, false), (Signal::SIGKILL, true)] {
+        let mut daemon = Daemon::managed("127.0.0.1");
+        done(&daemon, &["overlay", "list"]);
+        daemon.signal(signal);
+        daemon.end();
+        let address = daemon.config().with_file_name("data").join("rest/address");
+        assert_eq!(address.exists(), stays, "{signal}");
+        let (code, _, told) = run(&daemon, &["overlay", "list"]);
+        assert_eq!(code, 1);
+        assert!(told.contains("gossiperld is not running"), "{told}");
+    }
+}
+
+#[test]
 fn keys_are_listed_added_used_and_retired() {
     let daemon = Daemon::managed("127.0.0.1");
     let listed = |daemon: &Daemon| -> Value {

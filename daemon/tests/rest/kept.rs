@@ -1,11 +1,20 @@
 //! Overlays made over the interface are kept, and what cannot be kept is not made.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{Ipv4Addr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
+use nix::{sys::stat::Mode, unistd::mkfifo};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Daemon, Setup};
+use crate::support::{Daemon, Setup, soon};
 
 #[tokio::test]
 async fn what_was_made_returns_with_its_token_after_a_restart() {
@@ -116,4 +125,139 @@ async fn an_overlay_that_does_not_start_leaves_nothing_behind() {
     answer.expect_problem(409, "cannot_start");
     assert_eq!(daemon.overlays().await, ["main"]);
     assert!(!daemon.data_dir().join("overlays/fresh").exists(), "a folder is left");
+}
+
+#[tokio::test]
+async fn a_change_that_cannot_start_is_at_no_time_what_a_start_would_find() {
+    let daemon = Daemon::start().await;
+    let mut properties = daemon.properties();
+    // A group takes an address that other hosts reach; without seeds nobody is spoken to.
+    properties["ip"] = json!("0.0.0.0");
+    let token = daemon.add("fresh", &properties).await;
+    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
+    let before = fs::read_to_string(&kept).expect("kept");
+    // Clients' port is somebody else's.
+    let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+    let port = taken.local_addr().expect("bound").port();
+    let group = json!({ "ip": "239.79.79.79", "local_port": port });
+    let ended = Arc::new(AtomicBool::new(false));
+    let (watched, until) = (kept.clone(), ended.clone());
+    let watching = std::thread::spawn(move || {
+        let mut seen = BTreeSet::new();
+        while !until.load(Ordering::Relaxed) {
+            seen.insert(fs::read_to_string(&watched).unwrap_or_default());
+        }
+        seen
+    });
+    let mut answers = Vec::new();
+    for _ in 0..5 {
+        answers.push(daemon.put("/overlays/fresh/multicast", &token, &group).await);
+    }
+    ended.store(true, Ordering::Relaxed);
+    let seen = watching.join().expect("watched");
+    answers.iter().for_each(|answer| drop(answer.expect_problem(409, "cannot_start")));
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), [before]);
+    assert!(!kept.with_file_name("overlay.toml.new").exists(), "the other is left behind");
+    daemon.get("/membership/fresh", &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn what_cannot_start_is_told_of_and_the_others_do() {
+    let mut daemon = Daemon::start().await;
+    let token = daemon.add("fresh", &daemon.properties()).await;
+    daemon.add("other", &daemon.properties()).await;
+    daemon.crash();
+    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
+    let good = fs::read_to_string(&kept).expect("kept");
+    // Of a network for documentation: no host has it.
+    fs::write(&kept, good.replace(&daemon.ip.to_string(), "192.0.2.1")).expect("written");
+    daemon.run().await;
+    assert_eq!(daemon.overlays().await, ["main", "other"]);
+    assert_eq!(daemon.log().count("cannot start; tried again at the next start"), 1);
+    daemon.crash();
+    fs::write(&kept, good).expect("written");
+    daemon.run().await;
+    daemon.get("/membership/fresh", &token).await.expect(200);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_disk_that_is_slow() {
+    // One overlay at the start: one thread drives all.
+    let daemon = Daemon::start().await;
+    let token = daemon.add("fresh", &daemon.properties()).await;
+    let main = daemon.token("main").await;
+    let session = daemon.session(daemon.port("main"), "publisher").await;
+    // Opened for writing it blocks until somebody reads.
+    let slow = daemon.data_dir().join("overlays/fresh/overlay.toml.new");
+    mkfifo(&slow, Mode::S_IRWXU).expect("made");
+    let (value, path) = (json!(33), "/overlays/fresh/quarantine_after");
+    let looking = async {
+        for _ in 0..20 {
+            daemon.get("/membership/main", &main).await.expect(200);
+            soon("taken", session.publish("news", b"hello")).await.expect("taken");
+        }
+        // A pipe cannot be flushed to a disk.
+        tokio::task::spawn_blocking(move || fs::read(slow).map(drop)).await.expect("no panic").expect("read");
+    };
+    let (answer, ()) = tokio::join!(daemon.put(path, &token, &value), looking);
+    answer.expect_problem(500, "not_kept");
+    fs::remove_file(daemon.data_dir().join("overlays/fresh/overlay.toml.new")).expect("removed");
+    daemon.put(path, &token, &value).await.expect(202);
+}
+
+#[tokio::test]
+async fn nor_does_rest_while_new_users_are_kept() {
+    let user = "rest_user = { username = \"one\", password = \"the right one\" }";
+    let mut daemon = Daemon::start_with(Setup { rest: user.to_owned(), ..Setup::default() }).await;
+    let main = daemon.token("main").await;
+    let root = daemon.superuser();
+    daemon.change_config(|setup| setup.rest = String::new());
+    let slow = daemon.rest_file("rest_user.new");
+    mkfifo(&slow, Mode::S_IRWXU).expect("made");
+    let looking = async {
+        for _ in 0..20 {
+            daemon.get("/membership/main", &main).await.expect(200);
+        }
+        tokio::task::spawn_blocking(move || fs::read(slow).map(drop)).await.expect("no panic").expect("read");
+    };
+    let (answer, ()) = tokio::join!(daemon.ask(Method::POST, "/reconfigure", &root, ""), looking);
+    assert!(answer.expect_problem(500, "not_reloaded").contains("users"));
+    fs::remove_file(daemon.rest_file("rest_user.new")).expect("removed");
+    // The next reload tries again.
+    daemon.ask(Method::POST, "/reconfigure", &root, "").await.expect(202);
+    assert!(daemon.rest_file("rest_user").exists());
+}
+
+#[tokio::test]
+async fn what_is_shown_and_sent_back_changes_nothing() {
+    let daemon = Daemon::start().await;
+    let mut properties = daemon.properties();
+    properties["racks"] = json!({ "default": [], "other": ["Seed.example.com"] });
+    properties["limits"] = json!({ "clients": 9 });
+    let token = daemon.add("fresh", &properties).await;
+    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
+    let before = fs::read_to_string(&kept).expect("kept");
+    let shown = async || {
+        let shown = daemon.get("/configuration/fresh", &token).await.expect(200).json();
+        shown["configuration"].clone()
+    };
+    let mut body = shown().await;
+    assert_eq!(body["drop_stale_subscriptions_after"], json!(20));
+    let lan = body["gossip_round_every"].clone();
+    daemon.put("/overlays/fresh", &token, &body).await.expect(200);
+    assert_eq!(fs::read_to_string(&kept).expect("kept"), before);
+    assert_eq!(shown().await, body);
+    // What is changed is written, and nothing else: a preset's times are the new one's.
+    body["preset"] = json!("wan");
+    body["limits"]["members"] = json!(77);
+    daemon.put("/overlays/fresh", &token, &body).await.expect(200);
+    let after = shown().await;
+    assert_eq!(
+        (&after["preset"], &after["limits"]["members"], &after["limits"]["clients"]),
+        (&json!("wan"), &json!(77), &json!(9))
+    );
+    assert_ne!(after["gossip_round_every"], lan);
+    // One property of its own is written, default or not.
+    daemon.put("/overlays/fresh/gossip_round_every", &token, &lan).await.expect(202);
+    assert_eq!(shown().await["gossip_round_every"], lan);
 }

@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test stops at what it did not expect")]
 
+mod behind;
 mod certificates;
 mod contract;
 mod crash;

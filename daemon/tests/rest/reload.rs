@@ -272,8 +272,8 @@ async fn users_of_the_file_change_with_it_even_where_the_address_does_too() {
     let taken_over = async |daemon: &Daemon, old: &As, new: &As| {
         let answer = daemon.ask(Method::POST, "/reconfigure", old, "").await.expect(202);
         assert_eq!(answer.json()["status"], "reconfigured");
-        until("the new password", async || (daemon.get("/tokens", new).await.status == 200).then_some(()))
-            .await;
+        // It is taken over when it is answered.
+        daemon.get("/tokens", new).await.expect(200);
         daemon.get("/tokens", old).await.expect(401);
     };
     daemon.change_config(|setup| setup.rest = user("the second one"));
@@ -283,4 +283,98 @@ async fn users_of_the_file_change_with_it_even_where_the_address_does_too() {
     let text = fs::read_to_string(daemon.config()).expect("a file");
     fs::write(daemon.config(), text.replace("port = 0", &format!("port = {port}"))).expect("written");
     taken_over(&daemon, &second, &third).await;
+}
+
+#[tokio::test]
+async fn what_could_not_be_taken_over_is_told_and_the_rest_is() {
+    let mut daemon = Daemon::start().await;
+    let root = daemon.superuser();
+    let token = daemon.token("main").await;
+    daemon.change_config(|setup| {
+        setup.rest = "ssl = { certfile = \"/nowhere/cert.pem\", keyfile = \"/nowhere/key.pem\" }".to_owned();
+        setup.overlays[0].1.push_str("\nquarantine_after = 17");
+    });
+    let words = ["keeps the certificate it has", "/nowhere/"];
+    for _ in 0..2 {
+        let answer = daemon.ask(Method::POST, "/reconfigure", &root, "").await;
+        let detail = answer.expect_problem(500, "not_reloaded");
+        assert!(words.iter().all(|word| detail.contains(word)), "{detail}");
+    }
+    let shown = daemon.get("/configuration/main", &token).await.expect(200).json();
+    assert_eq!(shown["configuration"]["quarantine_after"], json!(17));
+    daemon.signal(Signal::SIGHUP);
+    until("the log tells the same", async || {
+        let log = daemon.log().text();
+        log.lines()
+            .any(|line| line.contains("SIGHUP") && words.iter().all(|word| line.contains(word)))
+            .then_some(())
+    })
+    .await;
+    daemon.change_config(|setup| setup.rest = String::new());
+    reconfigure(&daemon).await;
+}
+
+#[tokio::test]
+async fn the_logs_level_follows_and_what_takes_a_start_is_named() {
+    let top = |level: &str, format: &str| format!("[log]\nlevel = \"{level}\"\nformat = \"{format}\"");
+    let mut daemon = Daemon::start_with(Setup { top: top("error", "text"), ..Setup::default() }).await;
+    daemon.add("one", &daemon.properties()).await;
+    assert_eq!(daemon.log().count("serving"), 0);
+    daemon.change_config(|setup| setup.top = top("info", "json"));
+    let answer = daemon.ask(Method::POST, "/reconfigure", &daemon.superuser(), "").await.expect(202).json();
+    assert_eq!(answer["restart"], json!(["log.format"]));
+    daemon.add("two", &daemon.properties()).await;
+    until("the overlay's start", async || (daemon.log().count("serving") == 1).then_some(())).await;
+    until("the same in the log", async || (daemon.log().count("log.format") == 1).then_some(())).await;
+    let text = fs::read_to_string(daemon.config()).expect("a file");
+    let moved = text.replace("port = 0", &format!("port = {}", free_port(daemon.ip)));
+    fs::write(daemon.config(), moved.replace("data_dir = \"", "data_dir = \"/elsewhere")).expect("written");
+    let answer = daemon.ask(Method::POST, "/reconfigure", &daemon.superuser(), "").await.expect(202).json();
+    let restart = answer["restart"].to_string();
+    assert!(
+        ["log.format", "data_dir", "interface listens"].iter().all(|what| restart.contains(what)),
+        "{restart}"
+    );
+}
+
+/// A server's address, and a task that ends once statistics are written there.
+async fn server() -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::AsyncReadExt;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let url = format!("http://{}", listener.local_addr().expect("bound"));
+    let written = tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("accepted");
+            let mut line = [0; 11];
+            if stream.read_exact(&mut line).await.is_ok() && line == *b"POST /write" {
+                return;
+            }
+        }
+    });
+    (url, written)
+}
+
+#[tokio::test]
+async fn statistics_go_where_the_file_says_now() {
+    let top = |url: &str, more: &str| {
+        format!("[statistics.influxdb]\nurl = \"{url}\"\ndatabase = \"d\"\nevery = 0.1\n{more}")
+    };
+    let mut daemon = Daemon::start().await;
+    for _ in 0..2 {
+        let (url, written) = server().await;
+        daemon.change_config(|setup| setup.top = top(&url, ""));
+        reconfigure(&daemon).await;
+        soon("statistics", written).await.expect("written");
+    }
+    // Where another cannot begin, the one there is goes on.
+    let (url, written) = server().await;
+    daemon.change_config(|setup| setup.top = top(&url, "username = \"u\"\npassword_file = \"/nowhere\""));
+    let answer = daemon.ask(Method::POST, "/reconfigure", &daemon.superuser(), "").await;
+    let detail = answer.expect_problem(500, "not_reloaded");
+    assert!(detail.contains("statistics") && detail.contains("/nowhere"), "{detail}");
+    assert!(!written.is_finished());
+    daemon.change_config(|setup| setup.top = String::new());
+    reconfigure(&daemon).await;
+    let metrics = daemon.get("/metrics", &daemon.rest_user()).await.expect(200).body;
+    assert!(!metrics.contains("gossiperl_influxdb"), "nobody writes any more");
 }

@@ -142,3 +142,29 @@ async fn what_is_kept_is_for_its_owner_alone() {
     let As::Basic(_, password) = daemon.rest_user() else { panic!("no user") };
     assert!(users.contains("$argon2id$") && !users.contains(&password), "{users}");
 }
+
+#[tokio::test]
+async fn credentials_whose_files_are_removed_are_made_anew_and_the_old_are_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut daemon = Daemon::start().await;
+    daemon.add("fresh", &daemon.properties()).await;
+    let (user, root) = (daemon.rest_user(), daemon.superuser());
+    let tokens = [daemon.token("main").await, daemon.token("fresh").await];
+    daemon.crash();
+    let token = |overlay: &str| daemon.data_dir().join("overlays").join(overlay).join("token");
+    let files = [token("main"), token("fresh"), daemon.rest_file("users.json")];
+    files.iter().for_each(|file| fs::remove_file(file).expect("removed"));
+    daemon.run().await;
+    for file in files.iter().chain([&daemon.rest_file("rest_user"), &daemon.rest_file("superuser")]) {
+        let mode = fs::metadata(file).expect("made anew").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+    daemon.get("/overlays", &user).await.expect_problem(401, "unauthorized");
+    daemon.get("/tokens", &root).await.expect_problem(401, "unauthorized");
+    daemon.get("/overlays", &daemon.rest_user()).await.expect(200);
+    for (overlay, old) in ["main", "fresh"].iter().zip(&tokens) {
+        let path = format!("/membership/{overlay}");
+        daemon.get(&path, old).await.expect_problem(401, "unauthorized");
+        daemon.get(&path, &daemon.token(overlay).await).await.expect(200);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, sync::Arc};
 
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 use reqwest::Method;
 use tokio::{sync::mpsc, task::JoinSet};
 
@@ -96,4 +97,53 @@ async fn another_address_does_not_wait_for_who_guesses() {
     let answer =
         daemon.ask_over(&other, Method::GET, "/membership/main", &wrong, "").await.expect("an answer");
     answer.expect_problem(401, "unauthorized");
+}
+
+/// A hash of this password that takes long to make, in little memory.
+fn slow_hash(password: &str) -> String {
+    let params = Params::new(64, 20_000, 1, None).expect("good ones");
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    argon2.hash_password(password.as_bytes()).expect("hashed").to_string()
+}
+
+/// A daemon whose `rest_user` has such a hash, and what is answered to many guesses from one address, as it comes.
+async fn guessed_at(password: &str) -> (Arc<Daemon>, mpsc::UnboundedReceiver<u16>, JoinSet<()>) {
+    let user =
+        format!("ssl = false\nrest_user = {{ username = \"one\", password = \"{}\" }}", slow_hash(password));
+    let daemon = Arc::new(Daemon::start_with(Setup { rest: user, ..Setup::default() }).await);
+    let (told, answered) = mpsc::unbounded_channel();
+    let mut guesses = JoinSet::new();
+    let client = daemon.client_from(Ipv4Addr::new(127, 81, 1, 1));
+    for _ in 0..MANY {
+        let (daemon, client, told) = (daemon.clone(), client.clone(), told.clone());
+        guesses.spawn(async move {
+            let wrong = As::basic("one", "a guess");
+            if let Ok(answer) = daemon.ask_over(&client, Method::GET, "/overlays", &wrong, "").await {
+                let _ = told.send(answer.status);
+            }
+        });
+    }
+    (daemon, answered, guesses)
+}
+
+#[tokio::test]
+async fn too_many_guesses_are_turned_away_before_any_is_hashed() {
+    let (_daemon, mut answered, _guesses) = guessed_at("the right one").await;
+    assert_eq!(soon("an answer", answered.recv()).await, Some(429));
+}
+
+#[tokio::test]
+async fn who_has_the_password_does_not_wait_for_another_addresss_guesses() {
+    let (daemon, mut answered, _guesses) = guessed_at("the right one").await;
+    // As many as may wait are there from now on.
+    while soon("an answer", answered.recv()).await != Some(429) {}
+    let other = daemon.client_from(Ipv4Addr::new(127, 81, 1, 2));
+    let right = As::basic("one", "the right one");
+    let answer = daemon.ask_over(&other, Method::GET, "/overlays", &right, "").await;
+    answer.expect("an answer").expect(200);
+    let mut hashed = 0;
+    while let Ok(status) = answered.try_recv() {
+        hashed += usize::from(status == 401);
+    }
+    assert!(hashed < WAITING / 2, "{hashed} guesses came first");
 }

@@ -61,6 +61,11 @@ pub(super) enum Proof {
 }
 
 impl Management {
+    /// Whether the interface's address is what the daemon of this host has said.
+    pub(super) fn is_own(&self) -> bool {
+        self.url.is_none()
+    }
+
     /// The interface's address, and the file with the certificate to trust.
     pub(super) fn server(&self) -> anyhow::Result<(String, Option<PathBuf>)> {
         if let Some(url) = &self.url {
@@ -68,7 +73,7 @@ impl Management {
         }
         let rest = self.data_dir()?.join("rest");
         let url = read(&rest.join("address")).with_context(|| {
-            "where is the management interface? Is gossiperld running, with its [rest] not off? Otherwise give --url"
+            "gossiperld is not running, or its [rest] is off: it has not said where its management interface is. Start it, or give --url"
         })?;
         let certificate = rest.join("certificate.pem");
         let cacert = self.cacert.clone().or_else(|| certificate.exists().then_some(certificate));

@@ -58,6 +58,9 @@ pub(crate) struct Drain {
     /// Leave in the end although something waits: it is lost
     #[arg(long)]
     force: bool,
+    /// End a drain that did not complete: messages and changes are taken again
+    #[arg(long, conflicts_with_all = ["within", "force"])]
+    cancel: bool,
     #[command(flatten)]
     management: Management,
 }
@@ -67,6 +70,10 @@ impl Drain {
         work(async {
             let server = Server::of(&self.management)?;
             let role = self.management.role(Role::Superuser)?;
+            if self.cancel {
+                server.send(reqwest::Method::DELETE, "drain", &role, None).await?;
+                return Ok(output::line("messages and changes are taken again")?);
+            }
             let by = Instant::now() + Duration::from_secs(self.within);
             loop {
                 let left = by.saturating_duration_since(Instant::now()).as_secs();
@@ -76,8 +83,14 @@ impl Drain {
                 if forced || answer["complete"] == true {
                     return Ok(output::line("nothing is served any more: the daemon can be stopped")?);
                 }
+                if answer["draining"] == false {
+                    anyhow::bail!("the drain was called off: messages and changes are taken again");
+                }
                 if left == 0 {
-                    anyhow::bail!("something still waits: {}. Ask again, or add --force", answer["overlays"]);
+                    anyhow::bail!(
+                        "something still waits: {}. Ask again, add --force, or end it with `gossiperl drain --cancel`",
+                        answer["overlays"]
+                    );
                 }
             }
         })
@@ -110,10 +123,14 @@ impl Reload {
             let server = Server::of(&self.management)?;
             let role = self.management.role(Role::Superuser)?;
             let answer = server.send(reqwest::Method::POST, "reconfigure", &role, None).await?;
-            Ok(output::line(match answer["status"].as_str() {
+            output::line(match answer["status"].as_str() {
                 Some("no_config") => "the daemon was started without a configuration file",
                 _ => "the configuration was read again and taken over",
-            })?)
+            })?;
+            for what in answer["restart"].as_array().into_iter().flatten() {
+                output::line(format_args!("at the next start only: {}", text(what)))?;
+            }
+            Ok(())
         })
     }
 }

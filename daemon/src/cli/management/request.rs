@@ -1,6 +1,6 @@
 //! Requests to the management interface, and what it refuses in words.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use anyhow::{Context, anyhow, bail};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
@@ -18,6 +18,8 @@ const LONGEST: usize = 64 << 20;
 pub(super) struct Server {
     client: Client,
     url: Url,
+    /// The address is what the daemon of this host has said, and it takes it back when it ends in order.
+    own: bool,
 }
 
 impl Server {
@@ -36,7 +38,7 @@ impl Server {
         let url: Url =
             url.parse().map_err(|_| anyhow!("{url:?} is no URL, such as https://127.0.0.1:8080"))?;
         let client = http::client(&url, cacert.as_deref(), within)?;
-        Ok(Server { client, url })
+        Ok(Server { client, url, own: management.is_own() })
     }
 
     /// GET of a path whose parts are separated by slashes.
@@ -95,11 +97,29 @@ impl Server {
         })
     }
 
+    /// What it means that there is no answer.
+    fn silence(&self, error: &reqwest::Error) -> String {
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        while let Some(error) = cause {
+            let refused = error.downcast_ref::<io::Error>().map(io::Error::kind);
+            if self.own && refused == Some(io::ErrorKind::ConnectionRefused) {
+                return format!(
+                    "gossiperld is not running: it was at {} and has ended without leaving. Start it, or give --url",
+                    self.url
+                );
+            }
+            cause = error.source();
+        }
+        format!("the management interface at {} does not answer", self.url)
+    }
+
     /// Sends it; what is refused is an error with the daemon's own words.
     pub(super) async fn answered(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let answer = request.send().await.map_err(reqwest::Error::without_url);
-        let answer =
-            answer.with_context(|| format!("the management interface at {} does not answer", self.url))?;
+        let answer = answer.map_err(|error| {
+            let what = self.silence(&error);
+            anyhow::Error::new(error).context(what)
+        })?;
         if answer.status().is_success() {
             return Ok(answer);
         }

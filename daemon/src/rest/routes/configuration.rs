@@ -5,12 +5,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::refusals::OfOverlay;
 use crate::{
     manage::Owner,
     rest::{
         answer::{Json, timestamp},
         auth::Overlay,
-        problem::ProblemBody,
     },
 };
 
@@ -35,8 +35,7 @@ pub(super) struct Configuration {
     params(("overlay" = String, Path)),
     responses(
         (status = 200, body = Configuration, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
     )
 )]
 pub(super) async fn configuration(Overlay(running): Overlay) -> Json<Configuration> {

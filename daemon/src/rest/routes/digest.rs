@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::refusals::{OfBody, OfOverlay};
 use crate::rest::{
     answer::{Json, JsonObject},
     auth::Overlay,
@@ -45,11 +46,9 @@ struct Message {
     request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json"),
     responses(
         (status = 202, body = Taken, content_type = "application/json"),
-        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfBody,
+        OfOverlay,
         (status = 409, description = "bad_digest", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "busy, stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]

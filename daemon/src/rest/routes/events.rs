@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::refusals::OfOverlay;
 use crate::rest::{
     Shared,
     auth::Overlay,
@@ -51,8 +52,7 @@ pub(super) struct Asked {
     responses(
         (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 503, description = "busy", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::refusals::OfHost;
 use crate::{
-    manage::Reloaded,
+    manage::{DrainEnd, Reloaded},
     rest::{
         Shared,
         answer::{Json, timestamp},
@@ -36,6 +37,9 @@ pub(super) struct Tokens {
 pub(super) struct Reconfigured {
     /// `reconfigured`, or `no_config` where the daemon has no file.
     status: &'static str,
+    /// What has changed in the file and takes effect at the next start only, where something has.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    restart: Vec<String>,
     /// `reconfigure`.
     operation: &'static str,
     /// Unix time, seconds.
@@ -47,8 +51,7 @@ pub(super) struct Reconfigured {
     get, path = "/tokens", tag = "host", security(("superuser" = [])),
     responses(
         (status = 200, body = Tokens, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+        OfHost,
     )
 )]
 pub(super) async fn tokens(State(shared): State<Arc<Shared>>, _: Superuser) -> Json<Tokens> {
@@ -60,14 +63,13 @@ pub(super) async fn tokens(State(shared): State<Arc<Shared>>, _: Superuser) -> J
     Json(StatusCode::OK, Tokens { tokens, operation: "tokens", timestamp: timestamp() })
 }
 
-/// Reads the configuration file again, as SIGHUP does.
+/// Reads the configuration file again, as SIGHUP does. Everything has been taken over when it is answered; what could not be stays as it was, and is told (500).
 #[utoipa::path(
     post, path = "/reconfigure", tag = "host", security(("superuser" = [])),
     responses(
         (status = 202, description = "The file was taken over", body = Reconfigured, content_type = "application/json"),
         (status = 200, description = "There is no file", body = Reconfigured, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+        OfHost,
         (status = 500, description = "not_reloaded", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -76,12 +78,19 @@ pub(super) async fn reconfigure(
     _: Superuser,
 ) -> Result<Json<Reconfigured>, Problem> {
     let host = shared.host.clone();
-    let reloaded = shared.host.to_the_end(async move { host.reload().await }).await??;
-    let (status, word) = match reloaded {
-        Reloaded::Done => (StatusCode::ACCEPTED, "reconfigured"),
-        Reloaded::NoFile => (StatusCode::OK, "no_config"),
+    let reload = async move {
+        let reloaded = host.reload().await;
+        if let Err(error) = &reloaded {
+            tracing::error!(%error, "POST /reconfigure: the configuration was not taken over as it should be");
+        }
+        reloaded
     };
-    Ok(Json(status, Reconfigured { status: word, operation: "reconfigure", timestamp: timestamp() }))
+    let (status, word, restart) = match shared.host.to_the_end(reload).await?? {
+        Reloaded::Done(restart) => (StatusCode::ACCEPTED, "reconfigured", restart),
+        Reloaded::NoFile => (StatusCode::OK, "no_config", Vec::new()),
+    };
+    let answer = Reconfigured { status: word, restart, operation: "reconfigure", timestamp: timestamp() };
+    Ok(Json(status, answer))
 }
 
 /// What became of draining.
@@ -89,6 +98,8 @@ pub(super) async fn reconfigure(
 pub(super) struct Drain {
     /// Whether everything was handed over, and the overlays left.
     complete: bool,
+    /// Whether the overlays go on draining: not where they are left, nor where it was called off meanwhile.
+    draining: bool,
     /// Each overlay, and how much waited in the end.
     overlays: Vec<DrainedOverlay>,
     /// `drain`.
@@ -123,7 +134,7 @@ fn default_within() -> u64 {
 }
 
 /// Prepares the host for maintenance: its overlays take no more messages, hand over what they have, and are left. Where something still waits after `within` nothing is left,
-/// and the same may be asked for again. Afterwards the daemon serves nothing until it is started again.
+/// and the same may be asked for again, or DELETE, which ends draining. Afterwards the daemon serves nothing until it is started again.
 #[utoipa::path(
     post, path = "/drain", tag = "host", security(("superuser" = [])),
     params(
@@ -133,8 +144,7 @@ fn default_within() -> u64 {
     responses(
         (status = 200, body = Drain, content_type = "application/json"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+        OfHost,
     )
 )]
 pub(super) async fn drain(
@@ -148,9 +158,10 @@ pub(super) async fn drain(
     })?;
     let host = shared.host.clone();
     let drained = async move { host.drain(Duration::from_secs(how.within), how.forced).await };
-    let drained = shared.host.to_the_end(drained).await?;
+    let (drained, end) = shared.host.to_the_end(drained).await?;
     let answer = Drain {
-        complete: drained.iter().all(|overlay| overlay.waiting == 0),
+        draining: end == DrainEnd::Draining,
+        complete: end == DrainEnd::Left && drained.iter().all(|overlay| overlay.waiting == 0),
         overlays: drained
             .into_iter()
             .map(|drained| DrainedOverlay { overlay: drained.overlay, waiting: drained.waiting })
@@ -158,5 +169,36 @@ pub(super) async fn drain(
         operation: "drain",
         timestamp: timestamp(),
     };
+    Ok(Json(StatusCode::OK, answer))
+}
+
+/// The overlays take messages again.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Serving {
+    /// Their names, in order.
+    overlays: Vec<String>,
+    /// `end_drain`.
+    operation: &'static str,
+    /// Unix time, seconds.
+    timestamp: i64,
+}
+
+/// Ends draining where it is not complete: the overlays take messages and changes again. Where nothing is being drained it does nothing; a host whose overlays are left is
+/// served again only by starting the daemon (503).
+#[utoipa::path(
+    delete, path = "/drain", tag = "host", security(("superuser" = [])),
+    responses(
+        (status = 200, body = Serving, content_type = "application/json"),
+        OfHost,
+        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn end_drain(
+    State(shared): State<Arc<Shared>>,
+    _: Superuser,
+) -> Result<Json<Serving>, Problem> {
+    let host = shared.host.clone();
+    shared.host.to_the_end(async move { host.end_draining().await }).await??;
+    let answer = Serving { overlays: shared.host.names(), operation: "end_drain", timestamp: timestamp() };
     Ok(Json(StatusCode::OK, answer))
 }

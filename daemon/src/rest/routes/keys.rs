@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
+use super::refusals::{OfBody, OfOverlay};
 use crate::{
     keys::{KeyError, KeysReport},
     manage::Running,
@@ -29,8 +30,7 @@ use crate::{
     params(("overlay" = String, Path)),
     responses(
         (status = 200, body = KeysReport, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -48,11 +48,9 @@ pub(super) async fn list(
     request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "`key`: 16 to 1,024 bytes"),
     responses(
         (status = 200, body = KeysReport, content_type = "application/json"),
-        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfBody,
+        OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -76,8 +74,7 @@ pub(super) async fn add(
     responses(
         (status = 200, body = KeysReport, content_type = "application/json"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
@@ -102,8 +99,7 @@ pub(super) async fn promote(
     responses(
         (status = 200, body = KeysReport, content_type = "application/json"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )

@@ -5,10 +5,11 @@ use gossiperl_overlay::{State as Standing, SubscriptionView, View};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::refusals::OfOverlay;
 use crate::rest::{
     answer::{Json, timestamp},
     auth::Overlay,
-    problem::{Problem, ProblemBody},
+    problem::Problem,
 };
 
 /// Who is in the overlay, as this daemon sees it.
@@ -75,8 +76,7 @@ struct Subscription {
     params(("overlay" = String, Path)),
     responses(
         (status = 200, body = Membership, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
     )
 )]
 pub(super) async fn membership(Overlay(running): Overlay) -> Result<Json<Membership>, Problem> {
@@ -96,8 +96,7 @@ pub(super) async fn membership(Overlay(running): Overlay) -> Result<Json<Members
     params(("overlay" = String, Path)),
     responses(
         (status = 200, body = Subscriptions, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
     )
 )]
 pub(super) async fn subscriptions(Overlay(running): Overlay) -> Result<Json<Subscriptions>, Problem> {

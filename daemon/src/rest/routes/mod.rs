@@ -8,6 +8,7 @@ mod host;
 mod keys;
 mod looking;
 mod overlays;
+mod refusals;
 mod statistics;
 
 use std::{sync::Arc, time::Duration};
@@ -22,7 +23,6 @@ use axum::{
 use utoipa::{
     OpenApi,
     openapi::{
-        Content, Ref, ResponseBuilder,
         path::Operation,
         security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme},
     },
@@ -86,7 +86,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(keys::promote, keys::retire))
         .routes(routes!(host::tokens))
         .routes(routes!(host::reconfigure))
-        .routes(routes!(host::drain))
+        .routes(routes!(host::drain, host::end_drain))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(document))
@@ -108,9 +108,8 @@ fn add_common_answers(operation: &mut Operation) {
     let codes = [Code::TooSlow, Code::Internal, Code::Stopping];
     for code in codes.into_iter().chain(guarded.then_some(Code::TooManyAttempts)) {
         let (name, status, _) = code.parts();
-        let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
-        let answer = ResponseBuilder::new().description(name).content("application/problem+json", body);
-        operation.responses.responses.entry(status.as_str().to_owned()).or_insert(answer.build().into());
+        let answers = &mut operation.responses.responses;
+        answers.entry(status.as_str().to_owned()).or_insert_with(|| refusals::refusal(name));
     }
 }
 

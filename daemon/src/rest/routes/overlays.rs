@@ -10,6 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::refusals::{OfBody, OfHost, OfOverlay};
 use crate::{
     manage::Host,
     rest::{
@@ -67,8 +68,7 @@ fn overlays(host: &Host, operation: &'static str) -> Overlays {
     get, path = "/overlays", tag = "overlays", security(("rest_user" = [])),
     responses(
         (status = 200, body = Overlays, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+        OfHost,
     )
 )]
 pub(super) async fn list(State(shared): State<Arc<Shared>>, _: RestUser) -> Json<Overlays> {
@@ -82,11 +82,10 @@ pub(super) async fn list(State(shared): State<Arc<Shared>>, _: RestUser) -> Json
     request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "The properties, as in the configuration file"),
     responses(
         (status = 201, body = Added, content_type = "application/json", headers(("x-session-token" = String, description = "The overlay's token"))),
-        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
+        OfBody,
         (status = 401, body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "overlay_exists, bad_property, cannot_start, too_many_overlays", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "no_seeds, no_user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn add(
@@ -121,12 +120,10 @@ pub(super) async fn add(
     request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json"),
     responses(
         (status = 200, body = Changed, content_type = "application/json"),
-        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfBody,
+        OfOverlay,
         (status = 409, description = "fixed_property, bad_property, overlay_of_file, cannot_start", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "no_seeds", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn replace(
@@ -147,12 +144,10 @@ pub(super) async fn replace(
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses(
         (status = 202, body = Changed, content_type = "application/json"),
-        (status = 400, description = "not_json", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfBody,
+        OfOverlay,
         (status = 409, description = "fixed_property, bad_property, overlay_of_file, cannot_start", body = ProblemBody, content_type = "application/problem+json"),
         (status = 412, description = "no_seeds", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn set(
@@ -173,8 +168,7 @@ pub(super) async fn set(
     params(("overlay" = String, Path)),
     responses(
         (status = 202, body = Overlays, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 409, description = "overlay_of_file", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]

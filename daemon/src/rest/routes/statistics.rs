@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::refusals::{OfHost, OfOverlay};
 use crate::{
     driver::Ended,
     manage::Running,
@@ -47,8 +48,7 @@ pub(super) struct InPath(Window);
     params(("overlay" = String, Path)),
     responses(
         (status = 200, body = Statistics, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
     )
 )]
 pub(super) async fn total(
@@ -67,8 +67,7 @@ pub(super) async fn total(
     ),
     responses(
         (status = 200, body = Statistics, content_type = "application/json"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        OfOverlay,
         (status = 412, description = "unknown_window", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
@@ -103,8 +102,7 @@ async fn answer(shared: &Shared, running: &Running, window: Window) -> Result<Js
     get, path = "/metrics", tag = "operation", security(("rest_user" = [])),
     responses(
         (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
-        (status = 401, body = ProblemBody, content_type = "application/problem+json"),
-        (status = 412, description = "no_user", body = ProblemBody, content_type = "application/problem+json"),
+        OfHost,
     )
 )]
 pub(super) async fn scrape(State(shared): State<Arc<Shared>>, _: RestUser) -> impl IntoResponse {

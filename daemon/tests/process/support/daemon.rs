@@ -101,6 +101,11 @@ impl Daemon {
         self.child.wait().expect("ended").code().expect("no signal")
     }
 
+    /// Waits for its end; what it kept stays, and so commands can be run for it.
+    pub(crate) fn end(&mut self) {
+        self.child.wait().expect("ended");
+    }
+
     /// Resident memory, bytes.
     pub(crate) fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");

@@ -1,0 +1,47 @@
+//! Refusals that many routes share, for what OpenAPI is told of them.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use utoipa::{
+    IntoResponses,
+    openapi::{Content, Ref, RefOr, Response, ResponseBuilder},
+};
+
+/// Of the routes of one overlay.
+pub(super) struct OfOverlay;
+
+/// Of the routes of the host's users.
+pub(super) struct OfHost;
+
+/// Of the routes that read a JSON object or value.
+pub(super) struct OfBody;
+
+impl IntoResponses for OfOverlay {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        all([(StatusCode::UNAUTHORIZED, ""), (StatusCode::NOT_FOUND, "")])
+    }
+}
+
+impl IntoResponses for OfHost {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        all([(StatusCode::UNAUTHORIZED, ""), (StatusCode::PRECONDITION_FAILED, "no_user")])
+    }
+}
+
+impl IntoResponses for OfBody {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        all([(StatusCode::BAD_REQUEST, "not_json"), (StatusCode::PAYLOAD_TOO_LARGE, "")])
+    }
+}
+
+/// A refusal in the form of them all.
+pub(super) fn refusal(description: &str) -> RefOr<Response> {
+    let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
+    ResponseBuilder::new().description(description).content("application/problem+json", body).build().into()
+}
+
+fn all(refusals: impl IntoIterator<Item = (StatusCode, &'static str)>) -> BTreeMap<String, RefOr<Response>> {
+    let refusals = refusals.into_iter();
+    refusals.map(|(status, codes)| (status.as_str().to_owned(), refusal(codes))).collect()
+}
