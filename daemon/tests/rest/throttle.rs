@@ -133,7 +133,7 @@ async fn too_many_guesses_are_turned_away_before_any_is_hashed() {
 }
 
 #[tokio::test]
-async fn who_has_the_password_does_not_wait_for_another_addresss_guesses() {
+async fn who_has_the_password_does_not_wait_for_guesses_from_elsewhere() {
     let (daemon, mut answered, _guesses) = guessed_at("the right one").await;
     // As many as may wait are there from now on.
     while soon("an answer", answered.recv()).await != Some(429) {}
