@@ -135,6 +135,10 @@ fn a_ring_comes_back_for_the_keys_it_was_derived_from_and_no_others() {
     for others in [&["other"][..], &["old", "other"], &["new", "old"], &["new"]] {
         store.save_ring(&ids(&["old"]), &ring(&["new", "old"])).expect("saved");
         assert!(store.ring(&ids(others)).is_none(), "the configuration counts");
+        assert!(store.ring(&ids(&["old"])).is_some(), "until it is the one to stay, it can be taken back");
+        store.drop_former_ring(&ids(&["old"]));
+        assert!(store.ring(&ids(&["old"])).is_some(), "its own");
+        store.drop_former_ring(&ids(others));
         assert!(!own.join("keys.json").exists(), "and keys that nobody wants are not left lying about");
     }
 }

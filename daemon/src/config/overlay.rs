@@ -7,7 +7,8 @@ use std::{
     time::Duration,
 };
 
-use gossiperl_overlay::{Config, Limits};
+use gossiperl_idl::sealed::OverlayKey;
+use gossiperl_overlay::{Config, KeyId, Limits};
 use toml::{
     Spanned,
     de::{DeTable, DeValue},
@@ -103,6 +104,11 @@ pub struct OverlaySettings {
 }
 
 impl OverlaySettings {
+    /// The ids of its symmetric keys, in order.
+    pub fn key_ids(&self) -> Vec<KeyId> {
+        self.symmetric_keys.iter().map(|key| OverlayKey::new(key).id()).collect()
+    }
+
     /// What the overlay's state machine is told.
     pub fn overlay_config(&self, member_name: &str, advertised: SocketAddr) -> Config {
         let defaults = Config::new(&self.name, member_name, (advertised.ip(), advertised.port()), &[]);

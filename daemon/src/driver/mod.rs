@@ -16,7 +16,7 @@ mod train;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
-use gossiperl_idl::{Salt, sealed::OverlayKey};
+use gossiperl_idl::Salt;
 use gossiperl_overlay::{ConfigError, Event, KeyCommand, NotSent, Overlay, Snapshot, SubscriptionView, View};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
@@ -245,7 +245,7 @@ pub fn start(
     let salt = Salt::new(clock.unix_micros(), random()?);
     let mut config = settings.overlay_config(&member_name, advertised);
     config.keeps_ring = true;
-    let configured = config.symmetric_keys.iter().map(|key| OverlayKey::new(key).id()).collect::<Vec<_>>();
+    let configured = settings.key_ids();
     if let Some(ring) = store.ring(&configured) {
         tracing::info!(overlay = %settings.name, keys = ring.len(), "with the key ring that was kept");
         config.symmetric_keys = ring;

@@ -43,7 +43,8 @@ impl Host {
         settings: OverlaySettings,
         written: Written,
     ) -> Result<Token, ChangeError> {
-        let staged = Staged::new(&self.store(&settings.name).await?, &written).await?;
+        let (staged, keys) =
+            (Staged::new(&self.store(&settings.name).await?, &written).await?, settings.key_ids());
         let running = self.start_one(settings, Owner::Rest(written), token::make).await;
         let running = match running {
             Ok(running) => running,
@@ -52,7 +53,7 @@ impl Host {
                 return Err(error.into());
             }
         };
-        if let Err(error) = staged.commit().await {
+        if let Err(error) = staged.commit(keys).await {
             self.end(&running).await;
             return Err(error.into());
         }
@@ -98,15 +99,15 @@ impl Host {
         }
         self.check_beside_others(&settings)?;
         let store = self.store(name).await?;
-        let staged = Staged::new(&store, &written).await?;
+        let (staged, keys) = (Staged::new(&store, &written).await?, settings.key_ids());
         if let Err(error) = self.bring_to(&running, settings, Owner::Rest(written), change).await {
             staged.give_up().await;
             return Err(error);
         }
-        let Err(error) = staged.commit().await else { return Ok(()) };
+        let Err(error) = staged.commit(keys).await else { return Ok(()) };
         // What was answered last is what is to be there, and to come back.
         if let Ok(staged) = Staged::new(&store, &before).await {
-            let _ = staged.commit().await;
+            let _ = staged.commit(running.settings.key_ids()).await;
         }
         if let Some(changed) = self.get(name) {
             self.bring_to(&changed, running.settings.clone(), Owner::Rest(before), change).await?;

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
+use gossiperl_overlay::KeyId;
 use zeroize::Zeroizing;
 
 use super::{Host, Owner, token};
@@ -26,9 +27,14 @@ impl Staged {
         .await
     }
 
-    /// Keeps it in place of what was kept; the commit of adding and changing.
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
-        on_disk(move || self.0.commit(FILE)).await
+    /// Keeps it in place of what was kept; the commit of adding and changing. A ring of other keys than its own goes.
+    pub(super) async fn commit(self, keys: Vec<KeyId>) -> Result<(), StoreError> {
+        on_disk(move || {
+            self.0.commit(FILE)?;
+            self.0.drop_former_ring(&keys);
+            Ok(())
+        })
+        .await
     }
 
     /// Gives it up.

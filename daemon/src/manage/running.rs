@@ -106,6 +106,10 @@ impl Host {
         let token = token(&store).map_err(StartError::Store)?;
         let _entered = self.shared.runtime.enter();
         let (handle, task) = driver::start(&settings, data_dir, Lookup::default())?;
+        if matches!(owner, Owner::File) {
+            // Who changed it there means it; a change over REST is to be kept first.
+            store.drop_former_ring(&settings.key_ids());
+        }
         self.shared.collector.watch(handle.clone());
         let (end, ended) = watch::channel(false);
         let (failures, overlay) = (self.shared.failures.clone(), settings.name.clone());

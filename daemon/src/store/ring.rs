@@ -1,7 +1,8 @@
 //! The key ring as it was changed at run time, in `keys.json`.
 //!
 //! It stands for the configuration's keys as long as those are the ones it was derived from, which it names by their ids. Once they are others the
-//! configuration counts and the kept ring is dropped: whoever edits the file means it.
+//! configuration counts and the kept ring is dropped: whoever edits the file means it. It is dropped only once that configuration is the one to stay: a
+//! change that is tried and taken back finds its ring again.
 //!
 //! The file holds keys as the configuration does, for the owner's eyes only. Its bytes are wiped from memory behind each use.
 
@@ -33,24 +34,30 @@ impl Drop for Kept {
 }
 
 impl Store {
-    /// The ring that was derived from just these keys of the configuration; `None` where there is none. One that was derived from others is
-    /// dropped, one that cannot be understood moved aside; both are told in the log.
+    /// The ring that was derived from just these keys of the configuration; `None` where there is none. One that cannot be understood is moved aside, and told in the log.
     pub fn ring(&self, configured: &[KeyId]) -> Option<Vec<Zeroizing<Vec<u8>>>> {
         let bytes = Zeroizing::new(self.read(KEYS)?);
         let kept = serde_json::from_slice::<Kept>(&bytes).ok();
         let read = kept.as_ref().and_then(|kept| Some((kept, ring_of(kept)?)));
-        let file = self.folder.join(KEYS);
         let Some((kept, ring)) = read else {
             tracing::error!(
-                file = %file.display(),
+                file = %self.folder.join(KEYS).display(),
                 "the kept key ring cannot be read; starting with the configuration's keys. Where those are retired meanwhile, put the present key into the configuration"
             );
             self.move_aside(KEYS);
             return None;
         };
+        kept.configured.iter().eq(&names(configured)).then_some(ring)
+    }
+
+    /// Drops a ring that was derived from other keys than these, which are the configuration's from now on, and tells so in the log.
+    pub fn drop_former_ring(&self, configured: &[KeyId]) {
+        let Some(bytes) = self.read(KEYS).map(Zeroizing::new) else { return };
+        let Ok(kept) = serde_json::from_slice::<Kept>(&bytes) else { return };
         if kept.configured.iter().eq(&names(configured)) {
-            return Some(ring);
+            return;
         }
+        let file = self.folder.join(KEYS);
         tracing::warn!(
             file = %file.display(),
             "the configuration's keys have changed since the key ring was kept: the configuration counts, the kept ring is dropped"
@@ -58,7 +65,6 @@ impl Store {
         if let Err(error) = fs::remove_file(&file) {
             tracing::warn!(file = %file.display(), %error, "the dropped key ring cannot be removed; remove it");
         }
-        None
     }
 
     /// Keeps the ring that these keys of the configuration have become. On an error the file is as it was. Blocks until the disk has it.

@@ -261,3 +261,24 @@ async fn what_is_shown_and_sent_back_changes_nothing() {
     daemon.put("/overlays/fresh/gossip_round_every", &token, &lan).await.expect(202);
     assert_eq!(shown().await["gossip_round_every"], lan);
 }
+
+#[tokio::test]
+async fn a_ring_stays_until_other_keys_are_kept() {
+    let daemon = Daemon::start().await;
+    let token = daemon.add("fresh", &daemon.properties()).await;
+    let added = json!({ "key": "added while it ran" }).to_string();
+    daemon.ask(Method::POST, "/keys/fresh", &token, &added).await.expect(200);
+    let ring = daemon.get("/keys/fresh", &token).await.expect(200).json()["daemons"].clone();
+    let folder = daemon.data_dir().join("overlays/fresh");
+    let (kept, aside) = (folder.join("overlay.toml"), folder.join("aside"));
+    // A version cannot be put in a folder's place: what has been started with it is taken back.
+    fs::rename(&kept, &aside).expect("moved");
+    fs::create_dir(&kept).expect("made");
+    let other = json!("another than before");
+    daemon.put("/overlays/fresh/symmetric_key", &token, &other).await.expect_problem(500, "not_kept");
+    assert_eq!(daemon.get("/keys/fresh", &token).await.expect(200).json()["daemons"], ring);
+    fs::remove_dir(&kept).expect("removed");
+    fs::rename(&aside, &kept).expect("moved");
+    daemon.put("/overlays/fresh/symmetric_key", &token, &other).await.expect(202);
+    assert!(!folder.join("keys.json").exists(), "the configuration counts from now on");
+}
