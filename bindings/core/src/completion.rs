@@ -4,10 +4,13 @@
 //! but that thread runs the language's code, and no thread of ours is ever known to its virtual machine.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
+
+use tokio::task::AbortHandle;
 
 use crate::{Error, Kind, runtime};
 
@@ -27,30 +30,92 @@ pub struct Completion<T> {
 }
 
 struct State<T> {
+    under_way: HashMap<i64, UnderWay>,
     done: VecDeque<Completion<T>>,
+    /// Operations started so far.
+    started: u64,
     ended: bool,
+}
+
+struct UnderWay {
+    /// Tells it from earlier operations of the same token.
+    number: u64,
+    /// `None` while its first step is taken.
+    task: Option<AbortHandle>,
 }
 
 impl<T> Default for Completions<T> {
     fn default() -> Self {
-        let state = Mutex::new(State { done: VecDeque::new(), ended: false });
-        Completions { state, some: Condvar::new() }
+        let state = State { under_way: HashMap::new(), done: VecDeque::new(), started: 0, ended: false };
+        Completions { state: Mutex::new(state), some: Condvar::new() }
     }
 }
 
+impl<T> Completions<T> {
+    /// Most operations that are under way, or complete and not taken.
+    pub const MOST: usize = MOST;
+}
+
 impl<T: Send + 'static> Completions<T> {
-    /// Starts an operation. It completes exactly once, even where it panics.
+    /// Starts an operation. It completes exactly once, even where it panics or cannot be started.
+    ///
+    /// Its first step is taken here and now, so that messages published one after the other are sent in this order.
     pub fn start(
         self: &Arc<Self>,
         token: i64,
         operation: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) {
-        let slot = Slot { completions: Arc::clone(self), token, outcome: None };
-        match runtime() {
-            Ok(runtime) => {
-                runtime.spawn(async move { slot.fill(operation.await) });
-            }
-            Err(error) => slot.fill(Err(error)),
+        if let Err(error) = self.try_start(token, operation) {
+            self.complete(&mut self.lock(), Completion { token, outcome: Err(error) });
+        }
+    }
+
+    /// As [`start`](Self::start), and bounded: where it cannot be started, it does not complete.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Busy`] where [`MOST`](Self::MOST) are under way or not taken, [`Kind::Argument`] for a token under way, [`Kind::Closed`] after [`end`](Self::end), [`Kind::System`].
+    pub fn try_start(
+        self: &Arc<Self>,
+        token: i64,
+        operation: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<(), Error> {
+        let runtime = runtime()?;
+        let mut slot = Slot { number: self.note(token)?, token, completions: Arc::clone(self) };
+        let mut operation = Box::pin(operation);
+        let begun = {
+            let _inside = runtime.enter();
+            operation.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        if let Poll::Ready(outcome) = begun {
+            slot.fill(outcome);
+            return Ok(());
+        }
+        let number = slot.number;
+        let task = runtime.spawn(async move { slot.fill(operation.await) });
+        match self.lock().under_way.get_mut(&token) {
+            Some(noted) if noted.number == number => noted.task = Some(task.abort_handle()),
+            // It is complete, or was cancelled.
+            _ => task.abort(),
+        }
+        Ok(())
+    }
+
+    /// Breaks off an operation, wherever it is: what was published may still be delivered. True: its completion will not come. False: it has come, or waits to be taken.
+    pub fn cancel(&self, token: i64) -> bool {
+        let removed = self.lock().under_way.remove(&token);
+        let found = removed.is_some();
+        if let Some(task) = removed.and_then(|noted| noted.task) {
+            task.abort();
+        }
+        found
+    }
+
+    /// Breaks off all operations that are under way; none of them completes.
+    pub fn cancel_all(&self) {
+        let under_way = std::mem::take(&mut self.lock().under_way);
+        for task in under_way.into_values().filter_map(|noted| noted.task) {
+            task.abort();
         }
     }
 
@@ -80,8 +145,30 @@ impl<T: Send + 'static> Completions<T> {
         self.some.notify_all();
     }
 
-    fn complete(&self, completion: Completion<T>) {
-        self.lock().done.push_back(completion);
+    /// Notes an operation under way, and gives its number.
+    fn note(&self, token: i64) -> Result<u64, Error> {
+        let mut state = self.lock();
+        if state.ended {
+            return Err(Error::new(Kind::Closed, "the completion queue is closed: make a new one"));
+        }
+        if state.under_way.len() + state.done.len() >= MOST {
+            let message = format!("{MOST} operations are under way: wait for some of them");
+            return Err(Error::new(Kind::Busy, message));
+        }
+        if state.under_way.contains_key(&token) {
+            let message = format!("token {token} is under way already: give another");
+            return Err(Error::new(Kind::Argument, message));
+        }
+        state.started += 1;
+        let number = state.started;
+        state.under_way.insert(token, UnderWay { number, task: None });
+        Ok(number)
+    }
+}
+
+impl<T> Completions<T> {
+    fn complete(&self, state: &mut State<T>, completion: Completion<T>) {
+        state.done.push_back(completion);
         self.some.notify_one();
     }
 
@@ -91,90 +178,28 @@ impl<T: Send + 'static> Completions<T> {
     }
 }
 
-/// Completes its operation when it is dropped.
-struct Slot<T: Send + 'static> {
+/// Completes its operation, when it is dropped at the latest.
+struct Slot<T> {
     completions: Arc<Completions<T>>,
     token: i64,
-    outcome: Option<Result<T, Error>>,
+    number: u64,
 }
 
-impl<T: Send + 'static> Slot<T> {
-    fn fill(mut self, outcome: Result<T, Error>) {
-        self.outcome = Some(outcome);
+impl<T> Slot<T> {
+    fn fill(&mut self, outcome: Result<T, Error>) {
+        let mut state = self.completions.lock();
+        // One that was cancelled does not complete.
+        if state.under_way.get(&self.token).is_some_and(|noted| noted.number == self.number) {
+            state.under_way.remove(&self.token);
+            self.completions.complete(&mut state, Completion { token: self.token, outcome });
+        }
     }
 }
 
-impl<T: Send + 'static> Drop for Slot<T> {
+impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
-        let broken = || Err(Error::new(Kind::System, "the operation was broken off: make a new client"));
-        let outcome = self.outcome.take().unwrap_or_else(broken);
-        self.completions.complete(Completion { token: self.token, outcome });
+        self.fill(Err(Error::new(Kind::System, "the operation was broken off: make a new client")));
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LONG: Option<Duration> = Some(Duration::from_secs(20));
-
-    fn tokens<T>(taken: Option<Vec<Completion<T>>>) -> Vec<i64> {
-        taken.expect("not ended").iter().map(|completion| completion.token).collect()
-    }
-
-    #[test]
-    fn completions_come_in_batches_with_what_came_of_each() {
-        let completions = Arc::new(Completions::default());
-        for token in 0..5 {
-            let error = || Error::new(Kind::Busy, "odd");
-            completions
-                .start(token, async move { if token % 2 == 0 { Ok(token * 10) } else { Err(error()) } });
-        }
-        let mut taken = Vec::new();
-        while taken.len() < 5 {
-            let batch = completions.wait(2, LONG).expect("not ended");
-            assert!((1..=2).contains(&batch.len()));
-            taken.extend(batch);
-        }
-        taken.sort_by_key(|completion| completion.token);
-        let outcomes: Vec<_> =
-            taken.into_iter().map(|completion| completion.outcome.map_err(|error| error.kind)).collect();
-        assert_eq!(outcomes, [Ok(0), Err(Kind::Busy), Ok(20), Err(Kind::Busy), Ok(40)]);
-        assert!(tokens(completions.wait(1, Some(Duration::ZERO))).is_empty());
-    }
-
-    #[test]
-    fn an_operation_that_panics_completes_as_well() {
-        let completions = Arc::new(Completions::<()>::default());
-        #[allow(clippy::panic)]
-        completions.start(7, async { panic!("on purpose") });
-        let taken = completions.wait(8, LONG).expect("not ended");
-        assert_eq!(
-            (taken[0].token, taken[0].outcome.clone().map_err(|error| error.kind)),
-            (7, Err(Kind::System))
-        );
-    }
-
-    #[test]
-    fn the_end_is_told_to_all_who_wait_after_what_is_left() {
-        let completions = Arc::new(Completions::<()>::default());
-        let waiting: Vec<_> = (0..2)
-            .map(|_| {
-                let completions = Arc::clone(&completions);
-                std::thread::spawn(move || {
-                    let mut taken = Vec::new();
-                    while let Some(batch) = completions.wait(1, None) {
-                        taken.extend(batch.iter().map(|completion| completion.token));
-                    }
-                    taken
-                })
-            })
-            .collect();
-        let slot = Slot { completions: Arc::clone(&completions), token: 3, outcome: Some(Ok(())) };
-        drop(slot);
-        completions.end();
-        let taken: Vec<i64> = waiting.into_iter().flat_map(|thread| thread.join().expect("ours")).collect();
-        assert_eq!(taken, [3]);
-        assert!(completions.wait(1, None).is_none());
-    }
-}
+const MOST: usize = 65_536;
