@@ -1,0 +1,86 @@
+"""gossiperl: membership, presence, and acknowledged publish/subscribe on every host, by the host's daemon.
+
+`Client` is for asyncio, `gossiperl.blocking.Client` for threads.
+"""
+
+from ._base import Message, Options, SlowPolicy, State
+from ._client import Client, connect, start
+from ._digest import I8, I16, I32, I64, Bool, Digest, Double, Fields, Kind, String, Value, Writable
+from ._errors import (
+    ArgumentError,
+    BusyError,
+    ClosedError,
+    ForkedError,
+    GossiperlError,
+    NotAcknowledgedError,
+    OptionError,
+    RefusedError,
+    SystemError,
+    TimeoutError,
+    UnreachableError,
+)
+from ._events import (
+    Change,
+    Connected,
+    Disconnected,
+    Dropped,
+    Event,
+    Failed,
+    Member,
+    MemberChanged,
+    MemberKind,
+    MemberState,
+    Paused,
+    Resumed,
+    Subscribed,
+    Unsubscribed,
+)
+from ._native import Delivery
+
+__all__ = [
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "ArgumentError",
+    "Bool",
+    "BusyError",
+    "Change",
+    "Client",
+    "ClosedError",
+    "Connected",
+    "Delivery",
+    "Digest",
+    "Disconnected",
+    "Double",
+    "Dropped",
+    "Event",
+    "Failed",
+    "Fields",
+    "ForkedError",
+    "GossiperlError",
+    "Kind",
+    "Member",
+    "MemberChanged",
+    "MemberKind",
+    "MemberState",
+    "Message",
+    "NotAcknowledgedError",
+    "OptionError",
+    "Options",
+    "Paused",
+    "RefusedError",
+    "Resumed",
+    "SlowPolicy",
+    "State",
+    "String",
+    "Subscribed",
+    "SystemError",
+    "TimeoutError",
+    "UnreachableError",
+    "Unsubscribed",
+    "Value",
+    "Writable",
+    "connect",
+    "start",
+]
