@@ -18,6 +18,7 @@ use gossiperl_daemon::{
     driver::{self, Handle},
     keys::{KeyError, KeysReport},
     lookup::Lookup,
+    store::Store,
 };
 use gossiperl_idl::sealed::OverlayKey;
 use gossiperl_overlay::{KeyCommand, KeyId, State};
@@ -264,6 +265,9 @@ fn the_ring_on_disk_is_for_the_owners_eyes_and_gives_way_to_a_changed_configurat
         let report = soon("a list", handle.keys()).await.expect("listed");
         assert_eq!(report.daemons[0].keys.len(), 1);
         assert_eq!(report.daemons[0].keys[0].id, id("a key that came by hand").to_string());
+        // As the host does, now that the configuration is the one to stay.
+        let store = Store::open(&settings.data_dir, "main").expect("its folder");
+        store.drop_former_ring(&settings.overlays[0].key_ids());
         assert!(!file.exists(), "the ring of former keys is gone");
 
         // A disk that takes nothing: the change counts for now, and is not said to be done.

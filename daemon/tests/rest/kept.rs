@@ -14,7 +14,7 @@ use nix::{sys::stat::Mode, unistd::mkfifo};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::support::{Daemon, Setup, soon};
+use crate::support::{Daemon, KEY, Setup, soon};
 
 #[tokio::test]
 async fn what_was_made_returns_with_its_token_after_a_restart() {
@@ -281,4 +281,21 @@ async fn a_ring_stays_until_other_keys_are_kept() {
     fs::rename(&aside, &kept).expect("moved");
     daemon.put("/overlays/fresh/symmetric_key", &token, &other).await.expect(202);
     assert!(!folder.join("keys.json").exists(), "the configuration counts from now on");
+}
+
+#[tokio::test]
+async fn a_ring_of_the_files_overlay_goes_when_the_file_has_other_keys() {
+    let mut daemon = Daemon::start().await;
+    let token = daemon.token("main").await;
+    let added = json!({ "key": "added while it ran" }).to_string();
+    daemon.ask(Method::POST, "/keys/main", &token, &added).await.expect(200);
+    let ring = daemon.data_dir().join("overlays/main/keys.json");
+    daemon.crash();
+    daemon.run().await;
+    assert!(ring.exists(), "its keys are the same");
+    daemon.crash();
+    let config = fs::read_to_string(daemon.config()).expect("written");
+    fs::write(daemon.config(), config.replace(KEY, "another than before")).expect("written");
+    daemon.run().await;
+    assert!(!ring.exists(), "the configuration counts from now on");
 }
