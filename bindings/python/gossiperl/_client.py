@@ -37,8 +37,8 @@ class Client(Base):
     All of its events come in one stream. Readers share it: each event goes to one of them.
     """
 
-    _loop: Optional[asyncio.AbstractEventLoop] = None
-    _bridge: Bridge
+    # The loop it was last used in and that one's bridge, set at once: other threads do the same.
+    _last: tuple[Optional[asyncio.AbstractEventLoop], Optional[Bridge]] = (None, None)
     _unwaited = 0
 
     async def connect(self) -> None:
@@ -201,10 +201,11 @@ class Client(Base):
 
     def _here(self) -> Bridge:
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:
-            self._bridge = bridge_of(loop)
-            self._loop = loop
-        return self._bridge
+        last, bridge = self._last
+        if bridge is None or loop is not last:
+            bridge = bridge_of(loop)
+            self._last = (loop, bridge)
+        return bridge
 
     async def __aenter__(self) -> Client:
         if self._connection is None:

@@ -17,7 +17,7 @@ def bridge_of(loop: AbstractEventLoop) -> Bridge:
     """The loop's bridge. To be called in the loop's thread."""
     bridge = _bridges.get(loop)
     if bridge is None:
-        bridge = Bridge(loop.create_future)
+        bridge = Bridge(loop)
         loop.add_reader(bridge.fileno(), bridge.drain)
         _bridges[loop] = bridge
     return bridge

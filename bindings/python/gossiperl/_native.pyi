@@ -1,7 +1,7 @@
 """The native part: what this package is made of, and nothing for applications but `Delivery`."""
 
-from asyncio import Future
-from collections.abc import Callable, Mapping
+from asyncio import AbstractEventLoop, Future
+from collections.abc import Mapping
 from typing import Any, Literal, Optional, Union, final, overload
 
 from ._digest import Digest, Value, Writable
@@ -27,7 +27,7 @@ class Delivery:
 
 @final
 class Bridge:
-    def __new__(cls, create_future: Callable[[], Future[Any]]) -> Bridge: ...
+    def __new__(cls, event_loop: AbstractEventLoop) -> Bridge: ...
     def fileno(self) -> int: ...
     def drain(self) -> None: ...
     def forget(self, future: Future[Any]) -> None: ...

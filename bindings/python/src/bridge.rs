@@ -14,7 +14,12 @@ use std::{
 };
 
 use gossiperl_bindings::{Error, Kind, runtime};
-use pyo3::prelude::*;
+use pyo3::{
+    exceptions::PyRuntimeError,
+    intern,
+    prelude::*,
+    types::{PyWeakrefMethods, PyWeakrefReference},
+};
 use tokio::task::AbortHandle;
 
 use crate::{
@@ -27,7 +32,8 @@ use crate::{
 pub(crate) struct Bridge {
     /// The process it was made in.
     process: u32,
-    create_future: Py<PyAny>,
+    /// Weak: what the loop watches would keep it alive otherwise.
+    event_loop: Py<PyWeakrefReference>,
     reader: UnixStream,
     ended: Arc<Ended>,
     awaited: Mutex<HashMap<usize, Awaited>>,
@@ -97,15 +103,14 @@ impl Ended {
 
 #[pymethods]
 impl Bridge {
-    /// Of the loop that makes futures with `create_future`.
     #[new]
-    fn new(create_future: Py<PyAny>) -> PyResult<Self> {
+    fn new(event_loop: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (reader, writer) = UnixStream::pair()?;
         reader.set_nonblocking(true)?;
         writer.set_nonblocking(true)?;
         Ok(Bridge {
             process: std::process::id(),
-            create_future,
+            event_loop: PyWeakrefReference::new(event_loop)?.unbind(),
             reader,
             ended: Arc::new(Ended { queue: Mutex::default(), writer }),
             awaited: Mutex::default(),
@@ -126,13 +131,13 @@ impl Bridge {
         for (ticket, end) in ended {
             let Some(future) = self.taken(ticket) else { continue };
             let future = future.bind(py);
-            if future.call_method0("done")?.is_truthy()? {
+            if future.call_method0(intern!(py, "done"))?.is_truthy()? {
                 continue;
             }
             match end.map(|outcome| outcome.into_python(py)) {
-                Ok(Ok(value)) => future.call_method1("set_result", (value,))?,
-                Ok(Err(error)) => future.call_method1("set_exception", (error,))?,
-                Err(error) => future.call_method1("set_exception", (raised(py, &error),))?,
+                Ok(Ok(value)) => future.call_method1(intern!(py, "set_result"), (value,))?,
+                Ok(Err(error)) => future.call_method1(intern!(py, "set_exception"), (error,))?,
+                Err(error) => future.call_method1(intern!(py, "set_exception"), (raised(py, &error),))?,
             };
         }
         Ok(())
@@ -159,10 +164,10 @@ impl Bridge {
             let _inside = runtime.enter();
             operation.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         };
-        let future = self.create_future.bind(py).call0()?;
+        let future = self.future(py)?;
         if let Poll::Ready(end) = first {
             let value = end.map_err(|error| raised(py, &error))?.into_python(py)?;
-            future.call_method1("set_result", (value,))?;
+            future.call_method1(intern!(py, "set_result"), (value,))?;
             return Ok(future);
         }
         let ticket = self.ticket(&future);
@@ -175,12 +180,18 @@ impl Bridge {
     /// An awaitable that the waiter beside it ends.
     pub(crate) fn waiter<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, Waiter)> {
         self.own(py)?;
-        let future = self.create_future.bind(py).call0()?;
+        let future = self.future(py)?;
         let ticket = self.ticket(&future);
         let alive = Arc::new(());
         let waiter = Waiter { ended: Arc::clone(&self.ended), ticket, alive: Arc::downgrade(&alive) };
         self.hold(ticket, &future, Operation::Wait(alive));
         Ok((future, waiter))
+    }
+
+    fn future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let event_loop = self.event_loop.bind(py).upgrade();
+        let event_loop = event_loop.ok_or_else(|| PyRuntimeError::new_err("the event loop is gone"))?;
+        event_loop.call_method0(intern!(py, "create_future"))
     }
 
     fn ticket(&self, future: &Bound<'_, PyAny>) -> Ticket {

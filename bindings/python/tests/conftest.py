@@ -38,7 +38,7 @@ class Daemon:
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         log = self._process.stderr
         assert log is not None
-        told = []
+        told: list[str] = []
         for line in log:
             told.append(line)
             if "started" in line:

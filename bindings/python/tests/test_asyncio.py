@@ -26,7 +26,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 async def until(client: Client, wanted: Callable[[Event], bool]) -> list[Event]:
     """The events up to the first that is wanted."""
-    seen = []
+    seen: list[Event] = []
     async for event in client.events():
         seen.append(event)
         if wanted(event):
@@ -367,7 +367,7 @@ def test_an_unclosed_client_is_warned_of_and_leaves(daemon: Daemon) -> None:
     async def main() -> None:
         client = await gossiperl.connect(**daemon.options("unclosed"))
         with pytest.raises(asyncio.TimeoutError):
-            await asyncio.wait_for(client.subscribe("x") if False else until(client, is_delivery), 0.01)
+            await asyncio.wait_for(until(client, is_delivery), 0.01)
         with pytest.warns(ResourceWarning, match="unclosed client 'unclosed'"):
             del client
             gc.collect()

@@ -23,7 +23,7 @@ def test_what_is_published_is_delivered(daemon: Daemon) -> None:
         shop.send("orders", {1: "one apple"})
         shop.try_send("orders", b"none")
         shop.flush()
-        read = []
+        read: list[Delivery] = []
         for delivery in billing.deliveries():
             read.append(delivery)
             if len(read) == 3:

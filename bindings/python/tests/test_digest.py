@@ -40,7 +40,7 @@ def test_every_kind_passes_the_daemon(daemon: Daemon) -> None:
             await b.subscribe("reading")
             await a.publish("reading", EVERY)
             await a.publish("reading", Digest(EVERY))
-            read = []
+            read: list[Digest] = []
             async for delivery in b.deliveries():
                 read.append(delivery.digest())
                 if len(read) == 2:

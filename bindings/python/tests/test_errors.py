@@ -14,7 +14,12 @@ from gossiperl import Client, blocking
 
 from .conftest import KEY, Daemon
 
-GOOD: dict[str, Any] = {"port": 1, "name": "n", "key": "k"}
+GOOD: Any = {"port": 1, "name": "n", "key": "k"}
+
+
+def but(option: str, value: object) -> Any:
+    """Options that are good but for one."""
+    return {**GOOD, option: value}
 
 
 @pytest.mark.parametrize(
@@ -60,7 +65,7 @@ GOOD: dict[str, Any] = {"port": 1, "name": "n", "key": "k"}
 )
 def test_a_wrong_option_is_named(option: str, value: object) -> None:
     with pytest.raises(gossiperl.OptionError, match=option) as caught:
-        blocking.start(**{**GOOD, option: value})
+        blocking.start(**but(option, value))
     error = caught.value
     assert (error.kind, error.option, error.code) == ("option", option, None)
     assert isinstance(error, ValueError) and str(error) == error.message
@@ -70,13 +75,13 @@ def test_a_wrong_option_is_named(option: str, value: object) -> None:
 
 def test_the_same_options_are_refused_in_asyncio() -> None:
     with pytest.raises(gossiperl.OptionError, match="port is 0"):
-        asyncio.run(gossiperl.connect(**{**GOOD, "port": 0}))
+        asyncio.run(gossiperl.connect(**but("port", 0)))
 
 
 def test_a_secret_is_never_shown() -> None:
     for option in ("key", "secret"):
         with pytest.raises(gossiperl.OptionError) as caught:
-            Client(**{**GOOD, option: ["hush"]})
+            Client(**but(option, ["hush"]))
         assert "hush" not in str(caught.value) and "hush" not in repr(caught.value.__cause__)
     assert "hush" not in repr(Client(port=1, name="n", key="hush", secret="hush"))
 
@@ -99,7 +104,8 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 def test_no_answer_is_a_timeout(daemon: Daemon) -> None:
-    options: dict[str, Any] = {**daemon.options("n"), "key": "another", "connect_timeout": 0.3}
+    options = daemon.options("n", connect_timeout=0.3)
+    options["key"] = "another"
     with pytest.raises(gossiperl.TimeoutError) as caught:
         asyncio.run(gossiperl.connect(**options))
     assert isinstance(caught.value, builtins.TimeoutError) and isinstance(caught.value, asyncio.TimeoutError)

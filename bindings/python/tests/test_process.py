@@ -143,7 +143,7 @@ def used() -> tuple[int, int, int]:
     return int(status["VmRSS"].split()[0]), int(status["Threads"]), len(os.listdir("/proc/self/fd"))
 
 
-@pytest.mark.parametrize("face", ["blocking", "dropped"])
+@pytest.mark.parametrize("face", ["asyncio", "asyncio.run each", "blocking", "dropped"])
 def test_cycles_of_connecting_and_closing_leave_nothing(daemon: Daemon, face: str) -> None:
     async def cycle(n: int) -> None:
         async with Client(**daemon.options(f"cycle {n % 10}")) as client:

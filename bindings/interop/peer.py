@@ -1,4 +1,4 @@
-"""The program that every language has: `bindings/interop/README.md` says what it does."""
+"""The program that every language has, in Python: `README.md` beside it says what it does."""
 
 from __future__ import annotations
 
@@ -97,8 +97,9 @@ async def receive(client: Client) -> None:
             await client.subscribe(*(type_of(text) for text in line.split(",")))
             say("ready")
             reading = asyncio.create_task(read())
-    if reading is not None:
-        reading.cancel()
+    if reading is not None and not reading.cancel():
+        # It ended by itself: with an error.
+        await reading
 
 
 async def bench_publish(client: Client, count: int, size: int) -> None:
