@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-
 use std::net::SocketAddr;
 
-use common::{
+use crate::common::{
     Client, KEY,
     network::{Network, SECOND, overlay, salt, seed, seeds},
     rogue::{Rogue, SECRET},
@@ -271,7 +269,7 @@ fn floods_of_random_and_oversized_datagrams_leave_everything_as_it_was() {
 /// Kind and body of every frame of the wire's vectors.
 fn vectors() -> Vec<(u8, Vec<u8>)> {
     let vectors: serde_json::Value =
-        serde_json::from_str(include_str!("../../../thrift-idl/vectors/frames.json")).unwrap();
+        serde_json::from_str(include_str!("../../../../thrift-idl/vectors/frames.json")).unwrap();
     let hex = |text: &str| -> Vec<u8> {
         text.as_bytes()
             .chunks(2)

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
-use common::{
+use crate::common::{
     Heard, KEY,
     network::{Machine, Network, SECOND, overlay, seed},
 };

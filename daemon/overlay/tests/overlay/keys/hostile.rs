@@ -16,7 +16,7 @@ use crate::{
         network::{Network, SECOND},
         rogue::{Rogue, SECRET},
     },
-    world::{NEW, World, add, id},
+    keys::world::{NEW, World, add, id},
 };
 
 fn request(number: i64, step: KeyStep, key_id: Option<Vec<u8>>, key: Option<Vec<u8>>) -> Vec<u8> {
@@ -74,7 +74,7 @@ fn a_client_that_asks_changes_nothing_and_is_told_nothing() {
     // Nothing is held either.
     host.overlay.change_keys(now, add(NEW));
     host.overlay.poll_key_outcome().unwrap();
-    host.overlay.change_keys(now, crate::world::use_key(NEW));
+    host.overlay.change_keys(now, crate::keys::world::use_key(NEW));
     assert_eq!(host.overlay.poll_key_outcome().unwrap().refused, None);
 }
 

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::net::SocketAddr;
 
-use common::{
+use crate::common::{
     Heard,
     host::{Host, SECOND, config},
     network::{self, Network},
@@ -53,7 +51,7 @@ fn new_settings_hold_from_now_on_and_sessions_stay() {
     let refused =
         |heard: &Heard| matches!(heard, Heard::Reply { code, .. } if *code == code::TOO_MANY_SUBSCRIPTIONS);
     assert!(host.clients[1].heard.iter().any(refused), "{:?}", host.clients[1].heard);
-    let mut third = common::Client::new("third", 77);
+    let mut third = crate::common::Client::new("third", 77);
     third.hello();
     host.clients.push(third);
     host.settle();
@@ -134,7 +132,7 @@ fn a_message_to_one_address_is_a_datagram_of_protocol_1() {
     let transmit = host.overlay.poll_transmit(host.now, &mut out).unwrap();
     assert_eq!(transmit.destination, here);
     let mut datagram = out[..transmit.len].to_vec();
-    let opened = LegacyKey::new(common::KEY).open(&mut datagram).unwrap();
+    let opened = LegacyKey::new(crate::common::KEY).open(&mut datagram).unwrap();
     let envelope = gossiperl_idl::envelope::Envelope::read(opened).unwrap();
     let mut payload = Vec::new();
     envelope.decode_payload(&mut payload).unwrap();

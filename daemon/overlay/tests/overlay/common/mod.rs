@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a module of test binaries"
+    reason = "a module of tests"
 )]
 
 pub mod host;

@@ -16,7 +16,7 @@ use crate::{
         Client, KEY,
         host::{Host, SECOND, config},
     },
-    world::{DONE, NEW, add, id, retire, use_key},
+    keys::world::{DONE, NEW, add, id, retire, use_key},
 };
 
 fn ask(host: &mut Host, command: KeyCommand) -> KeyAnswer {

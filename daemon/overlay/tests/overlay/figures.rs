@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     host::{Host, SECOND, config},
     network::{self, Network},
 };

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-
 use std::{net::SocketAddr, time::Duration};
 
-use common::{
+use crate::common::{
     KEY,
     network::{SECOND, overlay, salt, seed},
     rogue::{Rogue, SECRET},

@@ -9,7 +9,7 @@ use crate::{
         KEY,
         network::{SECOND, seeds},
     },
-    world::{DONE, NEW, World, add, id, retire, use_key},
+    keys::world::{DONE, NEW, World, add, id, retire, use_key},
 };
 
 /// The rings of all daemons as they report them.

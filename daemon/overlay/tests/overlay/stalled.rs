@@ -1,8 +1,6 @@
 //! Which subscribers count as taking nothing: those that had something to take for all of that time.
 
-mod common;
-
-use common::{
+use crate::common::{
     Heard,
     host::{Host, SECOND, config},
 };

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::net::{Ipv4Addr, SocketAddr};
 
-use common::{
+use crate::common::{
     Heard, KEY,
     host::{Host, SECOND, config},
     network::{Network, seed},

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     common::{KEY, network::SECOND},
-    world::{DONE, NEW, World, add, id, retire, use_key},
+    keys::world::{DONE, NEW, World, add, id, retire, use_key},
 };
 
 fn names(of: &[usize]) -> Vec<String> {

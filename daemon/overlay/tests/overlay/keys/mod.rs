@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, unreachable_pub, reason = "tests")]
 
 mod clients;
-#[path = "../common/mod.rs"]
-mod common;
 mod hostile;
 mod kept;
 mod races;

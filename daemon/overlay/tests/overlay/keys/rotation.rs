@@ -8,7 +8,7 @@ use crate::{
         KEY,
         network::{SECOND, seeds},
     },
-    world::{DONE, NEW, World, add, id, retire, use_key},
+    keys::world::{DONE, NEW, World, add, id, retire, use_key},
 };
 
 /// From the old key alone to the new one alone.

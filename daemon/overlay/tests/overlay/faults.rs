@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
-
 use std::{collections::BTreeMap, time::Duration};
 
-use common::network::{Network, SECOND, seeds};
+use crate::common::network::{Network, SECOND, seeds};
 use gossiperl_idl::generated::SlowPolicy;
 use gossiperl_overlay::{Change, Event};
 use rand::Rng;

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{
+use crate::common::{
     Client, Heard,
     host::{Host, SECOND, config},
 };

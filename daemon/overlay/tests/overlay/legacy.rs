@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
 use std::{
     net::{Ipv4Addr, SocketAddr},
     time::Duration,
 };
 
-use common::{
+use crate::common::{
     Client, Heard, KEY,
     network::{Network, SECOND, seed},
 };

@@ -5,7 +5,7 @@ use gossiperl_overlay::{Config, Event, KeyAnswer, KeyCommand, Overlay, RingChang
 
 use crate::{
     common::{KEY, host},
-    world::{DONE, NEW, add, id, retire, use_key},
+    keys::world::{DONE, NEW, add, id, retire, use_key},
 };
 
 struct Daemon(Overlay);
