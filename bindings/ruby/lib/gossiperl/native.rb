@@ -1,0 +1,73 @@
+# frozen_string_literal: true
+
+# The generated code calls IO#wait_readable, which Ruby 3.1 has only with this.
+require 'io/wait'
+require 'gossiperl/generated'
+
+module Gossiperl
+  # The generated code, as the rest of this library uses it. Not for applications.
+  module Native
+    Connection = ::GossiperlUniffi::Connection
+    ConnectOptions = ::GossiperlUniffi::ConnectOptions
+    Waited = ::GossiperlUniffi::Waited
+
+    # Runs the block, with the native library's errors as exceptions of ours.
+    def self.guard
+      yield
+    rescue ::GossiperlUniffi::Failure::Failed => e
+      raise Error.of(e.kind, e.text, code: e.code, option: e.option), cause: nil
+    end
+
+    def self.digest_payload(fields)
+      guard { ::GossiperlUniffi.digest_payload(fields) }
+    end
+
+    def self.digest_fields(payload)
+      guard { ::GossiperlUniffi.digest_fields(payload) }
+    end
+
+    # Writes bytes into the memory that crosses in one piece. The generated code makes an array with an Integer for each byte first, which costs more than all else together.
+    module WholeWrites
+      def write(value)
+        reserve(value.bytesize) { @rust_buf.data.put_bytes(@rust_buf.len, value) }
+      end
+    end
+
+    # Keeps a child process from freeing what is its parent's: the threads that would help are the parent's, and a lock that one of them held stays locked in the child.
+    module AfterFork
+      def _fork
+        child = super
+        Native.disown if child.zero?
+        child
+      end
+    end
+
+    @owned = ObjectSpace::WeakMap.new
+    @used = false
+    @severed = false
+
+    # Makes a connection, and remembers it until it is collected.
+    def self.open
+      raise ForkedError, SEVERED if @severed
+
+      @used = true
+      connection = guard { yield }
+      @owned[connection] = true
+      connection
+    end
+
+    def self.disown
+      @owned.each_key { |connection| ObjectSpace.undefine_finalizer(connection) }
+      @owned = ObjectSpace::WeakMap.new
+      # The thread that brings what has been waited for is the parent's; before ffi 1.16 a child never gets its own.
+      @severed = @used && !FFI.respond_to?(:_async_cb_dispatcher_atfork_child)
+    end
+
+    SEVERED = 'a client was made before the fork, and with this ffi a child then cannot make one: use ffi 1.16 or later, or make clients after the fork only'
+    private_constant :SEVERED
+
+    ::GossiperlUniffi.const_get(:RustBufferBuilder).prepend(WholeWrites)
+    ::Process.singleton_class.prepend(AfterFork)
+  end
+  private_constant :Native
+end
