@@ -1,4 +1,4 @@
-"""The program that every language has, in Python: `README.md` beside it says what it does."""
+"""The program that every language has, in Python: `bindings/interop/README.md` says what it does."""
 
 from __future__ import annotations
 
