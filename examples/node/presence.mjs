@@ -58,6 +58,9 @@ for (const member of await client.watchMembers()) come(member);
 await announce();
 console.log(`serving as ${name}`);
 
-const leave = () => client.close();
+async function leave() {
+  await client.close();
+  process.exit();
+}
 process.stdin.on('end', leave).resume();
 process.on('SIGTERM', leave);

@@ -12,8 +12,6 @@ client.on('delivery', (delivery) => {
 });
 client.once('member', ({ change, member }) => console.log(change satisfies 'in' | 'quarantine' | 'unreachable' | 'drop' | 'out' | 'rejoin', member.heartbeat satisfies bigint));
 client.on('close', () => {}).ref().unref();
-// @ts-expect-error: a delivery is no number.
-client.on('delivery', (delivery: number) => delivery);
 
 function told(event: Event): string {
   switch (event.kind) {
