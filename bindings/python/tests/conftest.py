@@ -58,8 +58,8 @@ class Daemon:
             process.stderr.close()
 
     def options(self, name: str, **more: Any) -> Any:
-        """Options of a client of this name."""
-        return {"port": self.port, "name": name, "key": KEY, **more}
+        """Options of a client of this name, which has time to connect however busy the machine is."""
+        return {"port": self.port, "name": name, "key": KEY, "connect_timeout": 120, **more}
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from gossiperl import Client, Connected, Delivery, Disconnected, Event, MemberCh
 
 from .conftest import Daemon
 
-LONG = 30.0
+LONG = 240.0
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
