@@ -3,7 +3,7 @@
 require_relative 'support'
 
 class TestLeaks < DaemonTest
-  ROUNDS = 3_000
+  ROUNDS = 2_000
 
   def test_thousands_of_clients_leave_nothing
     round = lambda do |number|
@@ -12,7 +12,7 @@ class TestLeaks < DaemonTest
       client.next_event
       client.close
     end
-    500.times(&round)
+    200.times(&round)
     before = held
     ROUNDS.times(&round)
     soon do
@@ -20,7 +20,7 @@ class TestLeaks < DaemonTest
         sleep 0.05
       end
     end
-    # A client that stayed would be 20 kB at least: 60 MB.
+    # A client that stayed would be 20 kB at least: 40 MB.
     grown = held[2] - before[2]
     assert_operator grown, :<, 20_000, "kB: #{before} before, #{held} after"
   end
