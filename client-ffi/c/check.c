@@ -59,7 +59,8 @@ static gossiperl_client *connected(const char *name) {
 }
 
 /* Whether this result came with an error of the same class and a message, which is freed. */
-static bool told(gossiperl_result wanted, gossiperl_result found, gossiperl_error *error) {
+static bool told(gossiperl_result wanted, gossiperl_result found, gossiperl_error **place) {
+    gossiperl_error *error = *place;
     bool good = found == wanted && gossiperl_error_result(error) == wanted && gossiperl_error_message(error).length > 0;
     gossiperl_error_free(error);
     return good;
@@ -70,13 +71,13 @@ static void null_is_an_argument_error(void) {
     gossiperl_events *events = (gossiperl_events *)&events;
     gossiperl_error *error = NULL;
     size_t length = 7;
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_connect(NULL, &client, &error), error) && !client);
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_connect(NULL, &client, &error), &error) && !client);
     CHECK(gossiperl_connect(NULL, NULL, NULL) == GOSSIPERL_RESULT_ARGUMENT);
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(NULL, NULL, 0, NULL, 0, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_next_events(NULL, 1, 0, &events, &error), error) && !events);
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_options_set_port(NULL, 1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_flush_async(NULL, 1, NULL, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_close(NULL, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(NULL, NULL, 0, NULL, 0, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_next_events(NULL, 1, 0, &events, &error), &error) && !events);
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_options_set_port(NULL, 1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_flush_async(NULL, 1, NULL, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_close(NULL, &error), &error));
     CHECK(gossiperl_client_state(NULL, NULL, 0, NULL) == GOSSIPERL_STATE_CLOSED);
     CHECK(!gossiperl_events_items(NULL, &length) && length == 0);
     CHECK(!gossiperl_digest_fields(NULL, NULL));
@@ -98,13 +99,13 @@ static void lengths_that_cannot_be_are_an_argument_error(gossiperl_client *clien
     gossiperl_error *error = NULL;
     uint8_t byte = 0;
     gossiperl_bytes name = {NULL, 3};
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, bytes("a"), 1, &byte, SIZE_MAX, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, bytes("a"), 1, NULL, 1, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, NULL, 1, NULL, 0, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, NULL, 0, NULL, 0, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, &name, 1, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, &name, SIZE_MAX / 2, -1, &error), error));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, NULL, 0, -1, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, bytes("a"), 1, &byte, SIZE_MAX, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, bytes("a"), 1, NULL, 1, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, NULL, 1, NULL, 0, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(client, NULL, 0, NULL, 0, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, &name, 1, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, &name, SIZE_MAX / 2, -1, &error), &error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_subscribe(client, NULL, 0, -1, &error), &error));
     CHECK(gossiperl_publish(client, NULL, 0, NULL, 0, -1, NULL) == GOSSIPERL_RESULT_ARGUMENT);
 }
 
@@ -120,7 +121,7 @@ static void a_wrong_option_is_named(void) {
     CHECK(same(gossiperl_error_option(error), "slow_policy"));
     gossiperl_error_free(error);
     for (int count = 0; count < 7; count++) CHECK(!gossiperl_options_add_additional_key(options, bytes("key"), 3, NULL));
-    CHECK(told(GOSSIPERL_RESULT_OPTION, gossiperl_options_add_additional_key(options, bytes("key"), 3, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_OPTION, gossiperl_options_add_additional_key(options, bytes("key"), 3, &error), &error));
     gossiperl_options_free(options);
 }
 
@@ -157,7 +158,7 @@ static void messages_arrive_as_they_were_published(gossiperl_client *client, gos
     CHECK(event && event->payload.length == 60000 && memcmp(event->payload.data, large, 60000) == 0);
     CHECK(event && same(event->name, "a\xff") && event->publisher != 0 && !event->envelope_id.data);
     gossiperl_events_free(batch);
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(other, bytes("b"), 1, large, 60001, -1, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_publish(other, bytes("b"), 1, large, 60001, -1, &error), &error));
 
     CHECK(!gossiperl_send(other, bytes("b"), 1, NULL, 0, 0, NULL) && !gossiperl_flush(other, -1, NULL));
     event = event_of(client, GOSSIPERL_EVENT_KIND_DELIVERY, &batch);
@@ -189,7 +190,7 @@ static void digests_keep_their_fields(void) {
     CHECK(fields[5].kind == GOSSIPERL_FIELD_KIND_DOUBLE && read == bits);
     CHECK(fields[6].string.length == 3 && memcmp(fields[6].string.data, "\xff\0z", 3) == 0);
     gossiperl_digest_free(copy);
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_digest_read(bytes("\x0b\0\1\xff"), 4, &copy, &error), error) && !copy);
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_digest_read(bytes("\x0b\0\1\xff"), 4, &copy, &error), &error) && !copy);
 }
 
 static void members_are_told(gossiperl_client *client) {
@@ -252,13 +253,13 @@ static void operations_complete_by_token(void) {
     CHECK(length > 0);
 
     CHECK(!gossiperl_next_events_async(queue, 7, client, 8, -1, NULL));
-    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_flush_async(queue, 7, client, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_ARGUMENT, gossiperl_flush_async(queue, 7, client, &error), &error));
     CHECK(gossiperl_cancel(queue, 7) && !gossiperl_cancel(queue, 7));
     CHECK(!gossiperl_close_async(queue, 8, client, NULL));
     CHECK(!gossiperl_completions_next(queue, 8, 20000, &batch, NULL));
     CHECK(gossiperl_completions_items(batch, &length)->token == 8);
     gossiperl_completions_free(batch);
-    CHECK(told(GOSSIPERL_RESULT_CLOSED, gossiperl_publish(client, bytes("x"), 1, NULL, 0, -1, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_CLOSED, gossiperl_publish(client, bytes("x"), 1, NULL, 0, -1, &error), &error));
     gossiperl_client_free(client);
     gossiperl_queue_close(queue);
     CHECK(!gossiperl_completions_next(queue, 8, -1, &batch, NULL) && !batch);
@@ -283,7 +284,7 @@ static void closing_ends_a_wait_and_what_follows_is_told(void) {
     CHECK(!pthread_create(&waiting, NULL, wait_for_the_end, client));
     CHECK(!gossiperl_drain(client, -1, NULL) && !gossiperl_close(client, NULL) && !gossiperl_close(client, NULL));
     CHECK(!pthread_join(waiting, &ended) && !ended);
-    CHECK(told(GOSSIPERL_RESULT_CLOSED, gossiperl_flush(client, -1, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_CLOSED, gossiperl_flush(client, -1, &error), &error));
     CHECK(gossiperl_client_state(client, NULL, 0, NULL) == GOSSIPERL_STATE_CLOSED);
     gossiperl_client_free(client);
 }
@@ -296,7 +297,7 @@ static void a_timeout_is_told(void) {
     CHECK(!gossiperl_start(options, &client, NULL));
     gossiperl_options_free(options);
     CHECK(gossiperl_client_state(client, NULL, 0, NULL) == GOSSIPERL_STATE_CONNECTING);
-    CHECK(told(GOSSIPERL_RESULT_TIMEOUT, gossiperl_publish(client, bytes("x"), 1, NULL, 0, 10, &error), error));
+    CHECK(told(GOSSIPERL_RESULT_TIMEOUT, gossiperl_publish(client, bytes("x"), 1, NULL, 0, 10, &error), &error));
     /* Freed without having been closed. */
     gossiperl_client_free(client);
 }

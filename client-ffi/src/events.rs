@@ -96,9 +96,9 @@ pub struct Events {
 enum Owned {
     Delivery { _delivery: Delivery },
     Event { _event: CoreEvent },
-    Names(Box<Names>),
-    Member(Box<Members>),
-    Error(Box<Error>),
+    Names { _names: Box<Names> },
+    Member { _member: Box<Members> },
+    Error { _error: Box<Error> },
 }
 
 // SAFETY: its pointers are into what it owns and nobody changes.
@@ -198,17 +198,17 @@ fn described(event: CoreEvent) -> (Event, Owned) {
         CoreEvent::Subscribed { event_types } | CoreEvent::Unsubscribed { event_types } => {
             let names = Box::new(Names::of(event_types));
             (item.names, item.names_length) = (names.items().as_ptr(), names.items().len());
-            Owned::Names(names)
+            Owned::Names { _names: names }
         }
         CoreEvent::Member(changed) => {
             let members = Box::new(Members::of(vec![changed.member]));
             item.member = members.items().as_ptr();
-            Owned::Member(members)
+            Owned::Member { _member: members }
         }
         CoreEvent::Failed(error) => {
             let error = Box::new(Error(error));
             item.error = &raw const *error;
-            Owned::Error(error)
+            Owned::Error { _error: error }
         }
         event => Owned::Event { _event: event },
     };

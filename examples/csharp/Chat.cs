@@ -58,18 +58,18 @@ internal static class Chat
         {
             while (await reader.MoveNextAsync())
             {
-                switch (reader.Current)
+                if (reader.Current is Delivery delivery)
                 {
-                    case Delivery delivery:
-                        Console.WriteLine(Encoding.UTF8.GetString(delivery.Payload));
-                        break;
-                    case MemberEvent changed:
-                        bool comes = changed.Change == MemberChange.In || changed.Change == MemberChange.Rejoin;
-                        Console.WriteLine("* " + changed.Member.Name + (comes ? " is here" : " is away"));
-                        break;
-                    case DisconnectedEvent disconnected:
-                        Console.WriteLine("* no daemon: " + disconnected.Reason);
-                        break;
+                    Console.WriteLine(Encoding.UTF8.GetString(delivery.Payload));
+                }
+                else if (reader.Current is MemberEvent changed)
+                {
+                    bool comes = changed.Change == MemberChange.In || changed.Change == MemberChange.Rejoin;
+                    Console.WriteLine("* " + changed.Member.Name + (comes ? " is here" : " is away"));
+                }
+                else if (reader.Current is DisconnectedEvent disconnected)
+                {
+                    Console.WriteLine("* no daemon: " + disconnected.Reason);
                 }
             }
         }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Runtime.CompilerServices;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -79,8 +80,14 @@ namespace Gossiperl
             get
             {
                 Native.Load();
-                return Utf8.Text(Native.gossiperl_version());
+                return LibraryVersion();
             }
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static string LibraryVersion()
+        {
+            return Utf8.Text(Native.gossiperl_version());
         }
 
         /// <summary>The client's name.</summary>

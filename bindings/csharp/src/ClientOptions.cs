@@ -1,6 +1,7 @@
 using System;
 using System.Collections.Generic;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Gossiperl
@@ -84,6 +85,12 @@ namespace Gossiperl
         internal OptionsHandle ToHandle()
         {
             Native.Load();
+            return Made();
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private OptionsHandle Made()
+        {
             OptionsHandle options = Native.gossiperl_options_new();
             try
             {

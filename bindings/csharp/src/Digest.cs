@@ -1,7 +1,7 @@
 using System;
 using System.Collections;
 using System.Collections.Generic;
-using System.Text;
+using System.Runtime.CompilerServices;
 
 namespace Gossiperl
 {
@@ -189,9 +189,15 @@ namespace Gossiperl
 
         /// <summary>Reads a payload as a digest. Fields of other types than the seven are left out.</summary>
         /// <exception cref="GossiperlArgumentException">It is none.</exception>
-        public static unsafe Digest Read(byte[] payload)
+        public static Digest Read(byte[] payload)
         {
             Native.Load();
+            return Parsed(payload);
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static unsafe Digest Parsed(byte[] payload)
+        {
             DigestHandle handle;
             IntPtr error;
             int result = Native.gossiperl_digest_read(payload, Utf8.Length(payload), out handle, out error);
@@ -213,6 +219,12 @@ namespace Gossiperl
         public byte[] ToBytes()
         {
             Native.Load();
+            return Written();
+        }
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private byte[] Written()
+        {
             using (DigestHandle handle = Native.gossiperl_digest_new())
             {
                 foreach (Field field in fields.Values)

@@ -9,7 +9,8 @@ namespace Gossiperl
     {
         private const string Library = "gossiperl";
 
-        /// <summary>Makes sure that the library is found; before the first call.</summary>
+        /// <summary>Makes sure that the library is found. The first call of the library must be in another method, not to be inlined: Mono looks a function up when it compiles what
+        /// calls it.</summary>
         internal static void Load()
         {
             Loader.Load();
@@ -174,28 +175,31 @@ namespace Gossiperl
     {
         private const int Now = 2;
 
-        static Loader()
+        private static readonly Lazy<bool> Found = new Lazy<bool>(Find);
+
+        internal static bool Load()
+        {
+            return Found.Value;
+        }
+
+        private static bool Find()
         {
             string folder = Path.GetDirectoryName(typeof(Loader).Assembly.Location);
             if (string.IsNullOrEmpty(folder) || Path.DirectorySeparatorChar != '/')
             {
-                return;
+                return false;
             }
             string machine = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "linux-arm64" : "linux-x64";
             foreach (string root in new[] { folder, Path.Combine(folder, "..", "..") })
             {
                 string path = Path.Combine(root, "runtimes", machine, "native", "libgossiperl.so");
-                if (File.Exists(path))
+                // One that is loaded is found by its name from then on.
+                if (File.Exists(path) && dlopen(path, Now) != IntPtr.Zero)
                 {
-                    // One that is loaded is found by its name from then on.
-                    dlopen(path, Now);
-                    return;
+                    return true;
                 }
             }
-        }
-
-        internal static void Load()
-        {
+            return false;
         }
 
         [DllImport("libdl.so.2")]

@@ -113,7 +113,6 @@ namespace Gossiperl
 
         private static IntPtr Open()
         {
-            Native.Load();
             IntPtr queue = Native.gossiperl_queue_new();
             // It must not keep the process alive, and needs little.
             new Thread(() => Complete(queue), 256 * 1024) { IsBackground = true, Name = "gossiperl tasks" }.Start();

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 
@@ -48,6 +49,7 @@ namespace Gossiperl
             {
                 if (name.data[index] >= 0x80)
                 {
+                    Native.Load();
                     return Converted(name, length);
                 }
             }
@@ -76,15 +78,16 @@ namespace Gossiperl
             {
                 if (char.IsSurrogate(unit))
                 {
+                    Native.Load();
                     return Converted(text);
                 }
             }
             return Encoding.UTF8.GetBytes(text);
         }
 
+        [MethodImpl(MethodImplOptions.NoInlining)]
         private static string Converted(Native.Bytes name, int length)
         {
-            Native.Load();
             var text = new char[length];
             fixed (char* place = text)
             {
@@ -96,9 +99,9 @@ namespace Gossiperl
             }
         }
 
+        [MethodImpl(MethodImplOptions.NoInlining)]
         private static byte[] Converted(string text)
         {
-            Native.Load();
             var name = new byte[checked(text.Length * 3)];
             fixed (char* units = text)
             fixed (byte* place = name)

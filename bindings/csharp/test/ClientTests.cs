@@ -157,13 +157,13 @@ namespace Gossiperl.Tests
             using (Client publisher = Daemon.Shared.Connect("digest publisher"))
             {
                 double nan = BitConverter.Int64BitsToDouble(0x7ff8000000000123);
-                told.Subscribe("digest");
+                told.Subscribe("typed");
                 var sent = new Digest
                 {
                     { short.MinValue, true }, { 2, sbyte.MinValue }, { 3, short.MinValue }, { 4, int.MinValue }, { 5, long.MinValue },
                     { 6, nan }, { 7, -0.0 }, { 8, "größe \udcff" }, { 9, new byte[0] }, { short.MaxValue, (1L << 53) + 1 },
                 };
-                publisher.Publish("digest", sent);
+                publisher.Publish("typed", sent);
                 Digest read = Next<Delivery>(told).Digest();
                 Check.Equal(10, read.Count);
                 Check.Same(sent.Select(field => field.Id), read.Select(field => field.Id));
