@@ -55,7 +55,7 @@ impl Settings {
         bridge: Option<&Bound<'py, Bridge>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let settings = self.settings.clone();
-        run(py, bridge, async move { Core::connect(&settings).await.map(Outcome::Connected) })
+        run(py, bridge, async move { Core::connect(&settings).await.map(Box::new).map(Outcome::Connected) })
     }
 
     /// A connection, at once.

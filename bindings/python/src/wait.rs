@@ -15,7 +15,7 @@ use crate::{
 /// What an operation gives.
 pub(crate) enum Outcome {
     Done,
-    Connected(Core),
+    Connected(Box<Core>),
     Members(Vec<Member>),
     Names(Vec<Name>),
 }
@@ -24,7 +24,7 @@ impl Outcome {
     pub(crate) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         Ok(match self {
             Outcome::Done => py.None().into_bound(py),
-            Outcome::Connected(core) => Bound::new(py, Connection::new(core))?.into_any(),
+            Outcome::Connected(core) => Bound::new(py, Connection::new(*core))?.into_any(),
             Outcome::Members(list) => members(py, &list)?.into_any(),
             Outcome::Names(names) => texts(py, &names)?.into_any(),
         })
