@@ -37,7 +37,11 @@ async function live(daemon, number) {
 async function many(daemon, from, to) {
   let next = from;
   const worker = async () => {
-    while (next < to) await live(daemon, next++);
+    while (next < to) {
+      await live(daemon, next++);
+      // Else hundreds of those that are forgotten are there at a time, and the most that there ever were is what the process keeps.
+      if (next % 50 === 0) collect();
+    }
   };
   await Promise.all(Array.from({ length: 8 }, worker));
 }
