@@ -10,6 +10,9 @@ namespace Gossiperl
     {
         private const int Batch = 256;
 
+        /// <summary>Milliseconds that background threads wait at a time: at its end Mono waits for them to come back from native code.</summary>
+        internal const int Pause = 250;
+
         private int listening;
 
         /// <summary>There is a session with the daemon.</summary>
@@ -65,7 +68,7 @@ namespace Gossiperl
             try
             {
                 IReadOnlyList<Event> events;
-                while ((events = NextEvents(Batch)) != null)
+                while ((events = NextEvents(Batch, TimeSpan.FromMilliseconds(Pause))) != null)
                 {
                     foreach (Event happened in events)
                     {

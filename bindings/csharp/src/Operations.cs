@@ -125,7 +125,7 @@ namespace Gossiperl
             {
                 IntPtr batch;
                 IntPtr error;
-                GossiperlException.Check(Native.gossiperl_completions_next(queue, (UIntPtr)Most, -1, out batch, out error), error);
+                GossiperlException.Check(Native.gossiperl_completions_next(queue, (UIntPtr)Most, Gossiperl.Client.Pause, out batch, out error), error);
                 UIntPtr length;
                 Native.CompletionData* items = Native.gossiperl_completions_items(batch, out length);
                 for (int index = 0; index < (int)length; index++)
