@@ -2,7 +2,7 @@
 
 use gossiperl_bindings::{Error, text};
 use napi::{
-    bindgen_prelude::{BigInt, Buffer, Null, ToNapiValue, Undefined, Utf16String},
+    bindgen_prelude::{BigInt, Buffer, Null, ToNapiValue, Utf16String},
     sys,
 };
 
@@ -62,7 +62,7 @@ impl ToNapiValue for Js {
         // SAFETY: our caller's `env` is the one whose thread we are on; it is handed on as it is.
         unsafe {
             match value {
-                Js::Undefined => ToNapiValue::to_napi_value(env, Undefined::default()),
+                Js::Undefined => ToNapiValue::to_napi_value(env, ()),
                 Js::Null => ToNapiValue::to_napi_value(env, Null),
                 Js::Bool(value) => ToNapiValue::to_napi_value(env, value),
                 Js::Number(value) => ToNapiValue::to_napi_value(env, value),
