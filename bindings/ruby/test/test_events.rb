@@ -98,15 +98,19 @@ class TestEvents < DaemonTest
     writer = connect
     seen = []
     stop = Class.new(StandardError)
+    shielded = Queue.new
     reader = Thread.new do
       Thread.current.report_on_exception = false
       # What the block does is its own to protect.
       Thread.handle_interrupt(stop => :on_blocking) do
+        shielded << true
         client.each_delivery { |delivery| seen << delivery.payload.to_i }
       rescue stop
         retry
       end
     end
+    # An interrupt before that would end the thread.
+    shielded.pop
     100.times do |number|
       writer.publish(type, number.to_s)
       reader.raise(stop) if (number % 10).zero?
