@@ -5,6 +5,7 @@ import java.io.BufferedReader;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
@@ -51,7 +52,14 @@ public final class Daemon implements AutoCloseable {
             }
             said.append(line).append('\n');
         }
-        Thread drain = new Thread(() -> log.lines().forEach(line -> {}));
+        Thread drain = new Thread(() -> {
+            try {
+                log.lines().forEach(each -> {});
+            } catch (UncheckedIOException ended) {
+                // It was killed.
+                return;
+            }
+        });
         drain.setDaemon(true);
         drain.start();
     }
