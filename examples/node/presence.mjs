@@ -38,8 +38,6 @@ function go(member) {
 client.on('member', ({ change, member }) => {
   if (change === 'in' || change === 'rejoin') {
     come(member);
-    // It does not know of us yet.
-    announce().catch((error) => console.error(error.message));
   } else if (change === 'out' || change === 'unreachable' || change === 'drop') {
     go(member.name);
   }
@@ -51,6 +49,8 @@ client.on('delivery', (delivery) => {
   if (instances.get(digest.get(NAME)) === where) return;
   instances.set(digest.get(NAME), where);
   console.log(`+ ${digest.get(NAME)} at ${where}`);
+  // It may not know of us yet, and listens since before it said so.
+  announce().catch((error) => console.error(error.message));
 });
 
 await client.subscribe('presence');
