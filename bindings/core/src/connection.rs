@@ -175,7 +175,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The first failure since the last flush; [`Kind::Closed`], [`Kind::Forked`].
+    /// The first failure since the last flush; [`Kind::Closed`] where the connection was closed before something was acknowledged; [`Kind::Forked`].
     pub async fn flush(&self) -> Result<(), Error> {
         self.own()?;
         Ok(self.client.flush().await?)
@@ -244,7 +244,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The first failure since the last flush; [`Kind::Closed`], [`Kind::Forked`].
+    /// The first failure since the last flush; [`Kind::Closed`] where the connection was closed before something was acknowledged; [`Kind::Forked`].
     pub async fn drain(&self) -> Result<(), Error> {
         let subscribed = self.subscriptions().await;
         if !subscribed.is_empty() {
