@@ -97,6 +97,7 @@ class TestEvents < DaemonTest
     client = connect.subscribe(type)
     writer = connect
     seen = []
+    interrupts = 0
     stop = Class.new(StandardError)
     shielded = Queue.new
     reader = Thread.new do
@@ -106,19 +107,49 @@ class TestEvents < DaemonTest
         shielded << true
         client.each_delivery { |delivery| seen << delivery.payload.to_i }
       rescue stop
+        interrupts += 1
         retry
       end
     end
     # An interrupt before that would end the thread.
     shielded.pop
-    100.times do |number|
+    # Often enough that some come while the native library tells the reader something.
+    500.times do |number|
       writer.publish(type, number.to_s)
-      reader.raise(stop) if (number % 10).zero?
+      reader.raise(stop) if (number % 4).zero?
     end
-    soon { sleep 0.01 until seen.size >= 100 }
+    soon { sleep 0.01 until seen.size >= 500 && interrupts >= 125 }
     client.close
     soon { reader.join }
-    assert_equal (0...100).to_a, seen
+    assert_equal (0...500).to_a, seen
+    assert_equal 125, interrupts
+  end
+
+  # The generated code told nobody then, and who waited did so without end.
+  def test_who_waits_is_told_though_an_interrupt_is_pending
+    told, tell = IO.pipe
+    handle = GossiperlUniffi::UNIFFI_ASYNC_HANDLE_MAP.insert(tell)
+    stop = Class.new(StandardError)
+    ready = Queue.new
+    interrupted = false
+    thread = Thread.new do
+      Thread.handle_interrupt(stop => :on_blocking) do
+        ready << true
+        Thread.pass until Thread.pending_interrupt?
+        GossiperlUniffi::UNIFFI_CONTINUATION_CALLBACK.call(handle, 1)
+        sleep
+      rescue stop
+        interrupted = true
+      end
+    end
+    ready.pop
+    thread.raise(stop)
+    soon { thread.join }
+    assert interrupted
+    assert_equal "\x01", told.read_nonblock(1)
+  ensure
+    GossiperlUniffi::UNIFFI_ASYNC_HANDLE_MAP.remove(handle)
+    [told, tell].each(&:close)
   end
 
   def test_several_readers_share

@@ -66,6 +66,13 @@ module Gossiperl
     SEVERED = 'a client was made before the fork, and with this ffi a child then cannot make one: use ffi 1.16 or later, or make clients after the fork only'
     private_constant :SEVERED
 
+    # Whoever waits is told through this, on whatever thread that may be. The generated code rescues what is raised in it and then tells nobody, so a Timeout, a Thread#raise or a Thread#kill that came just then
+    # was lost, and its thread waited without end. They wait until it is left.
+    def self.shield(continuation)
+      proc { |data, code| Thread.handle_interrupt(Object => :never) { continuation.call(data, code) } }
+    end
+
+    ::GossiperlUniffi.const_set(:UNIFFI_CONTINUATION_CALLBACK, shield(::GossiperlUniffi.send(:remove_const, :UNIFFI_CONTINUATION_CALLBACK)))
     ::GossiperlUniffi.const_get(:RustBufferBuilder).prepend(WholeWrites)
     ::Process.singleton_class.prepend(AfterFork)
   end
