@@ -1,6 +1,6 @@
 //! The client as uniffi objects, for Kotlin and Ruby.
 //!
-//! What uniffi generates from this is internal: above it stands a face written for each language (`bindings/ruby`), which alone is public. So this is laid out for few and cheap
+//! What uniffi generates from this is internal: above it stands a face written for each language (`bindings/kotlin`, `bindings/ruby`), which alone is public. So this is laid out for few and cheap
 //! crossings rather than for readers of the generated code:
 //!
 //! - **No callbacks.** Events are pulled: [`Connection::wait`], then [`Connection::take`]. The two are apart so that a caller who is cancelled between them loses nothing.
