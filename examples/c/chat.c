@@ -27,10 +27,23 @@ static void check(gossiperl_result result, gossiperl_error *error) {
     exit(1);
 }
 
+/* A line is a digest of who says it and what, in every language. */
+static void show(gossiperl_bytes payload) {
+    gossiperl_digest *said = NULL;
+    gossiperl_error *error = NULL;
+    check(gossiperl_digest_read(payload.data, payload.length, &said, &error), error);
+    size_t length = 0;
+    const gossiperl_field *fields = gossiperl_digest_fields(said, &length);
+    if (length == 2)
+        printf("<%.*s> %.*s\n", (int)fields[0].string.length, (const char *)fields[0].string.data,
+               (int)fields[1].string.length, (const char *)fields[1].string.data);
+    gossiperl_digest_free(said);
+}
+
 static void tell(const gossiperl_event *event) {
     switch (event->kind) {
     case GOSSIPERL_EVENT_KIND_DELIVERY:
-        printf("%.*s\n", (int)event->payload.length, (const char *)event->payload.data);
+        show(event->payload);
         break;
     case GOSSIPERL_EVENT_KIND_MEMBER: {
         const gossiperl_member *member = event->member;
@@ -96,12 +109,12 @@ int main(int count, char **arguments) {
     ssize_t read;
     while ((read = getline(&line, &capacity, stdin)) > 0) {
         if (line[read - 1] == '\n') line[read - 1] = '\0';
-        size_t size = name.length + strlen(line) + 3;
-        char *said = malloc(size);
-        if (!said) return 1;
-        int written = snprintf(said, size, "%s: %s", arguments[2], line);
-        check(gossiperl_publish(client, type.data, type.length, (const uint8_t *)said, (size_t)written, -1, &error), error);
-        free(said);
+        gossiperl_digest *digest = gossiperl_digest_new();
+        gossiperl_digest_set_string(digest, 1, name.data, name.length);
+        gossiperl_digest_set_string(digest, 2, (const uint8_t *)line, strlen(line));
+        gossiperl_bytes said = gossiperl_digest_bytes(digest);
+        check(gossiperl_publish(client, type.data, type.length, said.data, said.length, -1, &error), error);
+        gossiperl_digest_free(digest);
     }
     free(line);
     check(gossiperl_close(client, &error), error);

@@ -45,7 +45,7 @@ internal static class Chat
             string line;
             while ((line = await Console.In.ReadLineAsync()) != null)
             {
-                await client.PublishAsync(EventType, Encoding.UTF8.GetBytes(client.Name + ": " + line));
+                await client.PublishAsync(EventType, new Digest { { 1, client.Name }, { 2, line } });
             }
             await client.CloseAsync();
             await listening;
@@ -60,7 +60,8 @@ internal static class Chat
             {
                 if (reader.Current is Delivery delivery)
                 {
-                    Console.WriteLine(Encoding.UTF8.GetString(delivery.Payload));
+                    Digest said = delivery.Digest();
+                    Console.WriteLine("<" + said.GetString(1) + "> " + said.GetString(2));
                 }
                 else if (reader.Current is MemberEvent changed)
                 {

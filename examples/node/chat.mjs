@@ -3,12 +3,15 @@
 //   GOSSIPERL_KEY=… node chat.mjs PORT NAME
 
 import { createInterface } from 'node:readline';
-import { connect } from 'gossiperl';
+import { Digest, connect } from 'gossiperl';
 
 const [port, name] = process.argv.slice(2);
 const client = await connect({ port: Number(port), name, key: process.env.GOSSIPERL_KEY });
 
-client.on('delivery', ({ payload }) => console.log(payload.toString()));
+client.on('delivery', (delivery) => {
+  const said = delivery.digest();
+  console.log(`<${said.get(1)}> ${said.get(2)}`);
+});
 client.on('member', ({ change, member }) => {
   if (member.kind !== 'client' || member.name === name) return;
   if (change === 'in' || change === 'rejoin') console.log(`* ${member.name} is here`);
@@ -22,6 +25,6 @@ const others = members.filter((member) => member.kind === 'client' && member.nam
 console.log(`* here: ${others.map((member) => member.name).join(', ') || 'nobody else'}`);
 
 for await (const line of createInterface({ input: process.stdin })) {
-  await client.publish('chat', `${name}: ${line}`);
+  await client.publish('chat', new Digest([[1, name], [2, line]]));
 }
 await client.close();

@@ -44,9 +44,9 @@ test('people chat', async (t) => {
   await bob.says('* here: ada');
   await ada.says('* bob is here');
   bob.child.stdin.write('hello\n');
-  await ada.says('bob: hello');
+  await ada.says('<bob> hello');
   ada.child.stdin.write('grüße\n');
-  await bob.says('ada: grüße');
+  await bob.says('<ada> grüße');
   bob.child.stdin.end();
   assert.equal(await bob.ended, 0, bob.errors);
   await ada.says('* bob is gone');
