@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use gossiperl_client::{Client, CustomDigest, Member, Name, Selection, SlowPolicy};
-use tokio::sync::Mutex;
+use gossiperl_client::{Client, CustomDigest, Member, Name, Publisher, Selection, SlowPolicy};
+use tokio::{sync::Mutex, task::JoinSet};
 
 use crate::{
     Error, Event, Kind, Settings, runtime,
@@ -159,6 +159,33 @@ impl Connection {
         Ok(self.client.publisher(event_type)?.send(payload).await?)
     }
 
+    /// As [`send`](Self::send) for many, in order, and up to the first that fails. It is the runtime that waits for room, so who awaits this is woken once. Dropped, it hands over
+    /// no more.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_all(&self, messages: Vec<(Name, Vec<u8>)>) -> Result<(), Error> {
+        self.own()?;
+        let client = self.client.clone();
+        let sending = async move {
+            let mut publishers: Option<(Name, Publisher)> = None;
+            for (event_type, payload) in messages {
+                let publisher = match publishers.take() {
+                    Some((same, publisher)) if same == event_type => publisher,
+                    _ => client.publisher(event_type.clone())?,
+                };
+                publisher.send(&payload).await?;
+                publishers = Some((event_type, publisher));
+            }
+            Ok(())
+        };
+        // A set ends its tasks when it is dropped.
+        let mut task = JoinSet::new();
+        task.spawn_on(sending, &runtime()?);
+        task.join_next().await.map_or(Ok(()), |ended| ended.map_err(|_| Error::closed())?)
+    }
+
     /// As [`send`](Self::send), now or not at all.
     ///
     /// # Errors
@@ -238,6 +265,19 @@ impl Connection {
             tokio::time::timeout(timeout, next)
         };
         Ok(limited.await.unwrap_or_else(|_| Some(Vec::new())))
+    }
+
+    /// As [`next_events`](Self::next_events), but takes only what is there now. Empty where there is nothing, or another waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Forked`].
+    pub fn try_next_events(&self, max: usize) -> Result<Vec<Event>, Error> {
+        self.own()?;
+        Ok(self
+            .stream
+            .try_lock()
+            .map_or_else(|_| Vec::new(), |mut stream| stream.now(&self.arrivals, max.max(1))))
     }
 
     /// Lets the work under way come to its end before closing: ends all subscriptions, and waits until everything published is acknowledged. What was delivered is still read.

@@ -76,6 +76,14 @@ impl Stream {
         }
     }
 
+    /// Takes what is there now, at most `max` of it.
+    pub(crate) fn now(&mut self, arrivals: &Arrivals, max: usize) -> Vec<Event> {
+        let mut taken = Vec::new();
+        self.join(arrivals);
+        self.take(&mut taken, max);
+        taken
+    }
+
     fn join(&mut self, arrivals: &Arrivals) {
         let mut held = arrivals.lock();
         self.members = held.members.take().or(self.members.take());

@@ -161,6 +161,41 @@ async fn draining_ends_subscriptions_and_waits_for_acknowledgements() {
 }
 
 #[tokio::test]
+async fn many_are_handed_over_in_order_and_taken_without_waiting() {
+    let daemon = Daemon::start().await;
+    let mut settings = settings(&daemon, "sender");
+    // Room for a few only: the rest waits its turn.
+    settings.publish_window = Some(16);
+    let sender = soon(Connection::connect(&settings)).await.expect("a session");
+    let reader = Told::connect(&self::settings(&daemon, "reader")).await.connection;
+    soon(reader.subscribe(vec!["a".into(), "b".into()])).await.unwrap();
+    let messages = (0..1_000_u32).map(|number| {
+        let event_type = if number % 3 == 0 { "a" } else { "b" };
+        (event_type.into(), number.to_be_bytes().to_vec())
+    });
+    soon(sender.send_all(messages.collect())).await.unwrap();
+    soon(sender.flush()).await.unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 1_000 {
+        let events = reader.try_next_events(7).unwrap();
+        assert!(events.len() <= 7);
+        if events.is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        seen.extend(events.iter().filter_map(|event| match event {
+            Event::Delivery(delivery) => Some(delivery.payload().to_vec()),
+            _ => None,
+        }));
+    }
+    let sent: Vec<Vec<u8>> = (0..1_000_u32).map(|number| number.to_be_bytes().to_vec()).collect();
+    assert_eq!(seen, sent);
+    let wrong = vec![("a".into(), vec![0; 60_001]), ("a".into(), Vec::new())];
+    assert_eq!(soon(sender.send_all(wrong)).await.unwrap_err().kind, Kind::Argument);
+    soon(sender.close()).await.unwrap();
+    assert_eq!(sender.send_all(vec![("a".into(), Vec::new())]).await.unwrap_err().kind, Kind::Closed);
+}
+
+#[tokio::test]
 async fn nothing_for_a_while_is_an_empty_batch() {
     let daemon = Daemon::start().await;
     let mut told = Told::connect(&settings(&daemon, "told")).await;

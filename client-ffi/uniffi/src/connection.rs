@@ -92,10 +92,10 @@ impl Connection {
 
     /// Hands over the messages of a batch in order, each as soon as there is room, up to the first that fails.
     pub async fn hand_over_all(&self, batch: Vec<u8>) -> Result<(), Failure> {
-        for (event_type, payload) in rows::messages(&batch)? {
-            self.core.send(event_type.into(), payload).await?;
-        }
-        Ok(())
+        let messages = rows::messages(&batch)?;
+        let messages =
+            messages.into_iter().map(|(event_type, payload)| (event_type.into(), payload.to_vec()));
+        Ok(self.core.send_all(messages.collect()).await?)
     }
 
     /// Waits until everything handed over is acknowledged.
@@ -136,9 +136,13 @@ impl Connection {
         })
     }
 
-    /// The oldest batch that was waited for; empty where another has taken it.
-    pub fn take(&self) -> Vec<u8> {
-        self.waiting().pop_front().unwrap_or_default()
+    /// The oldest batch that was waited for, or else a batch of at most `max` events that are there now; empty where there is nothing.
+    pub fn take(&self, max: i32) -> Result<Vec<u8>, Failure> {
+        if let Some(batch) = self.waiting().pop_front() {
+            return Ok(batch);
+        }
+        let events = self.core.try_next_events(usize::try_from(max).unwrap_or(1))?;
+        Ok(if events.is_empty() { Vec::new() } else { rows::of_events(&events) })
     }
 
     /// Ends subscriptions, and waits until everything published is acknowledged.

@@ -180,25 +180,29 @@ module Gossiperl
 
     private
 
-    # Takes what there is into @ready, after waiting for it: :events, :nothing or :ended.
+    # Takes what there is into @ready, after waiting for it where there is nothing yet: :events, :nothing or :ended. Waiting costs a pipe and a thread, so it comes second.
     def fill(timeout)
+      return :events if take
+
       milliseconds = timeout && (timeout.clamp(0, 1_000_000_000) * 1000).ceil
       case call { @connection.wait(BATCH, milliseconds) }
-      when Native::Waited::EVENTS then take
+      when Native::Waited::EVENTS
+        take
+        :events
       when Native::Waited::NOTHING then :nothing
       else :ended
       end
     end
 
-    # What leaves the native library here is in @ready when this is left, even by an interrupt, and in order.
+    # Whether there was something. What leaves the native library here is in @ready when this is left, even by an interrupt, and in order.
     def take
       Thread.handle_interrupt(Object => :never) do
         @taking.synchronize do
-          batch = @connection.take
+          batch = call { @connection.take(BATCH) }
           @ready.concat(Rows.events(batch)) unless batch.empty?
+          !batch.empty?
         end
       end
-      :events
     end
 
     def call(&block)

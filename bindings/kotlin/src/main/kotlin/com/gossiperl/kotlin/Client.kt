@@ -147,19 +147,20 @@ public class Client private constructor(
                 }
             }
             if (!filler) return Waited.NOTHING
-            if (synchronized(ready) { ready.isNotEmpty() }) return Waited.EVENTS
+            if (synchronized(ready) { ready.isNotEmpty() } || take()) return Waited.EVENTS
             val left = if (timeout.isInfinite()) null else (timeout - start.elapsedNow()).inWholeMilliseconds
             val waited = call { native.wait(BATCH, left) }
-            if (waited == Waited.EVENTS) {
-                synchronized(ready) {
-                    val batch = native.take()
-                    if (batch.isNotEmpty()) ready.addAll(Rows.events(batch))
-                }
-            }
+            if (waited == Waited.EVENTS) take()
             return waited
         } finally {
             if (filler) filling.unlock()
         }
+    }
+
+    /** Puts what there is now into [ready]; whether there was something. */
+    private fun take(): Boolean = synchronized(ready) {
+        val batch = guard { native.take(BATCH) }
+        batch.isNotEmpty() && ready.addAll(Rows.events(batch))
     }
 
     public companion object {
