@@ -152,6 +152,26 @@ class TestEvents < DaemonTest
     [told, tell].each(&:close)
   end
 
+  def test_what_a_reader_leaves_goes_to_one_that_waits
+    type = unique('left')
+    client = connect.subscribe(type)
+    await(client) { |event| event.is_a?(Gossiperl::Event::Subscribed) }
+    seen = Queue.new
+    readers = Array.new(2) do
+      Thread.new do
+        client.each_delivery do |delivery|
+          seen << delivery.payload
+          break
+        end
+      end
+    end
+    soon { sleep 0.01 until readers.all? { |reader| reader.status == 'sleep' } }
+    # All in one batch for one of them, mostly.
+    connect.send_messages(type, (0...10).map(&:to_s)).flush
+    soon { readers.each(&:join) }
+    assert_equal %w[0 1], Array.new(2) { seen.pop }.sort
+  end
+
   def test_several_readers_share
     type = unique('shared')
     client = connect.subscribe(type)

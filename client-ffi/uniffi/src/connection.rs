@@ -7,6 +7,7 @@ use std::{
 };
 
 use gossiperl_bindings::{Connection as Core, Kind, Name, State};
+use tokio::sync::Notify;
 
 use crate::{ConnectOptions, Failure, rows};
 
@@ -16,6 +17,8 @@ pub struct Connection {
     core: Core,
     /// Batches that were waited for and not yet taken, as they cross. Each waiter adds one at most, and none while one is there.
     waiting: Mutex<VecDeque<Vec<u8>>>,
+    /// Wakes one waiter, or the next.
+    left: Notify,
 }
 
 /// Where a connection stands.
@@ -30,7 +33,7 @@ pub struct Standing {
 /// What waiting for events came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, uniffi::Enum)]
 pub enum Waited {
-    /// There is a batch to take.
+    /// There is a batch to take, or another reader left some of its own.
     Events,
     /// The time is over.
     Nothing,
@@ -125,7 +128,12 @@ impl Connection {
         }
         let max = usize::try_from(max).unwrap_or(1);
         let timeout = milliseconds.map(|time| Duration::from_millis(u64::try_from(time).unwrap_or(0)));
-        Ok(match self.core.next_events(max, timeout).await? {
+        let next = tokio::select! {
+            biased;
+            next = self.core.next_events(max, timeout) => next?,
+            () = self.left.notified() => return Ok(Waited::Events),
+        };
+        Ok(match next {
             Some(events) if events.is_empty() => Waited::Nothing,
             Some(events) => {
                 self.waiting().push_back(rows::of_events(&events));
@@ -134,6 +142,11 @@ impl Connection {
             None if self.waiting().is_empty() => Waited::Ended,
             None => Waited::Events,
         })
+    }
+
+    /// Wakes one that waits, or else the next: a reader has left events that it had taken. What it finds with [`take`](Self::take) may be nothing.
+    pub fn nudge(&self) {
+        self.left.notify_one();
     }
 
     /// The oldest batch that was waited for, or else a batch of at most `max` events that are there now; empty where there is nothing.
@@ -165,7 +178,7 @@ impl Connection {
 
 impl From<Core> for Connection {
     fn from(core: Core) -> Self {
-        Connection { core, waiting: Mutex::default() }
+        Connection { core, waiting: Mutex::default(), left: Notify::new() }
     }
 }
 

@@ -124,10 +124,17 @@ module Gossiperl
     def next_events(max: BATCH, timeout: nil)
       raise InvalidArgumentError, "max is #{max.inspect}: give an Integer of 1 or more" unless max.is_a?(Integer) && max >= 1
 
-      own
-      case @ready.empty? ? fill(timeout) : :events
-      when :events then @ready.shift(max)
-      when :nothing then []
+      deadline = timeout && now + timeout
+      loop do
+        own
+        taken = @ready.shift(max)
+        return share(taken) unless taken.empty?
+
+        # Another reader may have been quicker.
+        case fill(deadline && [deadline - now, 0].max)
+        when :nothing then return []
+        when :ended then return
+        end
       end
     end
 
@@ -147,6 +154,8 @@ module Gossiperl
         end
         return self if fill(nil) == :ended
       end
+    ensure
+      share(nil)
     end
 
     # As #each_event for deliveries alone: other events are passed over.
@@ -192,6 +201,14 @@ module Gossiperl
       when Native::Waited::NOTHING then :nothing
       else :ended
       end
+    end
+
+    def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
+
+    # Wakes a reader that waits, where this one leaves something.
+    def share(taken)
+      @connection.nudge unless @ready.empty? || @process != Process.pid
+      taken
     end
 
     # Whether there was something. What leaves the native library here is in @ready when this is left, even by an interrupt, and in order.

@@ -66,13 +66,25 @@ module Gossiperl
     SEVERED = 'a client was made before the fork, and with this ffi a child then cannot make one: use ffi 1.16 or later, or make clients after the fork only'
     private_constant :SEVERED
 
+    # Native calls are short, and an interrupt waits until one has returned: it could be raised in a callback that runs meanwhile, and what native code calls can pass on no exception.
+    module Uninterrupted
+      def public_send(*arguments)
+        Thread.handle_interrupt(Object => :never) { super }
+      end
+    end
+
     # Whoever waits is told through this, on whatever thread that may be. The generated code rescues what is raised in it and then tells nobody, so a Timeout, a Thread#raise or a Thread#kill that came just then
-    # was lost, and its thread waited without end. They wait until it is left.
+    # was lost, and its thread waited without end. They wait until it is left; but for the IOError that says that who was told has closed his end by now, which is nobody's business.
     def self.shield(continuation)
-      proc { |data, code| Thread.handle_interrupt(Object => :never) { continuation.call(data, code) } }
+      proc do |data, code|
+        Thread.handle_interrupt(Object => :never, IOError => :immediate) { continuation.call(data, code) }
+      rescue IOError
+        nil
+      end
     end
 
     ::GossiperlUniffi.const_set(:UNIFFI_CONTINUATION_CALLBACK, shield(::GossiperlUniffi.send(:remove_const, :UNIFFI_CONTINUATION_CALLBACK)))
+    ::GossiperlUniffi.const_get(:UniFFILib).singleton_class.prepend(Uninterrupted)
     ::GossiperlUniffi.const_get(:RustBufferBuilder).prepend(WholeWrites)
     ::Process.singleton_class.prepend(AfterFork)
   end
