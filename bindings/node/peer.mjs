@@ -85,10 +85,7 @@ async function receive(client, lines) {
 async function benchPublish(client, count, size) {
   const payload = Buffer.alloc(size, 'x');
   const start = process.hrtime.bigint();
-  for (let message = 0; message < count; message += 1) {
-    const room = client.send('bench', payload);
-    if (room !== undefined) await room;
-  }
+  await client.sendAll('bench', repeat(payload, count));
   await client.flush();
   sayTime(count, start, process.hrtime.bigint());
 }
@@ -107,6 +104,10 @@ async function benchReceive(client, count) {
     if (taken >= count) break;
   }
   sayTime(count, start, process.hrtime.bigint());
+}
+
+function* repeat(value, count) {
+  for (let turn = 0; turn < count; turn += 1) yield value;
 }
 
 function sayTime(messages, start, end) {

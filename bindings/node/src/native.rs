@@ -77,6 +77,13 @@ impl Native {
         self.ask(number, |held| async move { held.get()?.send(event_type?, &payload).await.map(nothing) });
     }
 
+    /// Hands over many of one type, in order; their bytes are in one piece.
+    #[napi]
+    pub fn send_all(&self, number: u32, event_type: Utf16String, payloads: &[u8], lengths: &[u32]) {
+        let messages = name(&event_type).and_then(|name| cut(&name, payloads, lengths));
+        self.ask(number, |held| async move { held.get()?.send_all(messages?).await.map(nothing) });
+    }
+
     /// Hands over now or not at all.
     #[napi]
     pub fn try_send(&self, event_type: Utf16String, payload: &[u8]) -> Js {
@@ -221,6 +228,19 @@ impl Held {
 
 fn nothing((): ()) -> Js {
     Js::Undefined
+}
+
+/// The messages whose payloads are these bytes.
+fn cut(name: &Name, mut payloads: &[u8], lengths: &[u32]) -> Result<Vec<(Name, Vec<u8>)>, Error> {
+    let mut messages = Vec::with_capacity(lengths.len());
+    for length in lengths {
+        let cut = usize::try_from(*length).ok().and_then(|length| payloads.split_at_checked(length));
+        let (payload, rest) =
+            cut.ok_or_else(|| Error::new(Kind::Argument, "the payloads that crossed are cut short"))?;
+        messages.push((name.clone(), payload.to_vec()));
+        payloads = rest;
+    }
+    Ok(messages)
 }
 
 fn name(text: &[u16]) -> Result<Name, Error> {

@@ -105,6 +105,24 @@ test('many sends keep their order, with or without room', async (t) => {
   assert.equal(new Set(taken.map(({ id }) => id)).size, count);
 });
 
+test('many handed over at once keep their order, and do not overtake those that wait', async (t) => {
+  const daemon = await Daemon.start(t);
+  const client = await daemon.client('told', { deliveryBuffer: 64 });
+  const publisher = await daemon.client('publisher', { publishWindow: 64 });
+  await client.subscribe('count');
+  const count = 3_000;
+  const reading = take(client.deliveries(), count);
+  for (let number = 0; number < 500; number += 1) publisher.send('count', String(number));
+  await publisher.sendAll('count', Array.from({ length: count - 500 }, (_, number) => String(number + 500)));
+  await publisher.sendAll('count', []);
+  await publisher.flush();
+  assert.deepEqual((await reading).map(({ payload }) => Number(payload)), Array.from({ length: count }, (_, number) => number));
+  await assert.rejects(publisher.sendAll('other', ['', Buffer.alloc(60_001)]), gossiperl.ArgumentError);
+  await assert.rejects(publisher.sendAll('other', ['', 7]), gossiperl.ArgumentError);
+  await publisher.close();
+  await assert.rejects(publisher.sendAll('other', ['']), gossiperl.ClosedError);
+});
+
 test('who sends on without waiting is told so, and what was taken arrives in order', async (t) => {
   const daemon = await Daemon.start(t);
   const client = await daemon.client('told');

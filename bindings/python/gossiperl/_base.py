@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Literal, Optional, TypedDict, Union
 
 from ._digest import Writable
@@ -23,7 +24,14 @@ SlowPolicy = Literal["wait", "drop_oldest"]
 """What happens to deliveries that are read too slowly: they hold publishers back, or the oldest are dropped and counted."""
 
 BATCH = 1024
-"""Events that cross from the native part at a time, where the reader does not say."""
+"""Events that cross from the native part at a time, where the reader does not say; and messages that cross to it."""
+
+
+def batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
+    """The messages in lists of ``BATCH`` at most."""
+    left = iter(messages)
+    while batch := list(islice(left, BATCH)):
+        yield batch
 
 
 class _Required(TypedDict):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
-from ._base import BATCH, Base, Message
+from ._base import BATCH, Base, Message, batches
 from ._errors import ForkedError
 from ._events import Event, Member
 from ._loops import bridge_of, ended
@@ -89,6 +89,15 @@ class Client(Base):
         if not connection.offer(event_type, message):
             bridge = self._here()
             await ended(bridge, connection.send(bridge, event_type, message))
+
+    async def send_all(self, event_type: str, messages: Iterable[Message]) -> None:
+        """As ``send`` for many messages of one type, in order: it costs much less a message.
+
+        They cross by the thousand. Where one cannot be handed over, those before it may have been.
+        """
+        for batch in batches(messages):
+            connection, bridge = self._open(), self._here()
+            await ended(bridge, connection.send_all(bridge, event_type, batch))
 
     async def flush(self) -> None:
         """Waits until the daemon has taken responsibility for everything published so far. Raises the first failure since the last flush."""

@@ -15,11 +15,11 @@ What waits releases the interpreter, so that other threads run, and ends with ``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional
 
-from ._base import BATCH, Base, Message
+from ._base import BATCH, Base, Message, batches
 from ._errors import ForkedError
 from ._events import Event, Member
 from ._native import Delivery
@@ -80,6 +80,14 @@ class Client(Base):
         connection = self._open()
         if not connection.offer(event_type, message):
             connection.send(None, event_type, message)
+
+    def send_all(self, event_type: str, messages: Iterable[Message]) -> None:
+        """As ``send`` for many messages of one type, in order: it costs much less a message.
+
+        They cross by the thousand. Where one cannot be handed over, those before it may have been.
+        """
+        for batch in batches(messages):
+            self._open().send_all(None, event_type, batch)
 
     def flush(self) -> None:
         """Waits until the daemon has taken responsibility for everything published so far. Raises the first failure since the last flush."""

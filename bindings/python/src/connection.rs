@@ -135,6 +135,24 @@ impl Connection {
         })
     }
 
+    /// As `send` for many of one type, in order.
+    fn send_all<'py>(
+        &self,
+        py: Python<'py>,
+        bridge: Option<&Bound<'py, Bridge>>,
+        event_type: &Bound<'py, PyString>,
+        messages: &Bound<'py, PyList>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let event_type = name(event_type)?;
+        let messages = messages
+            .iter()
+            .map(|message| Ok((event_type.clone(), payload(&message, <[u8]>::to_vec)?)))
+            .collect::<PyResult<Vec<_>>>()?;
+        self.run(py, bridge, |inbox| async move {
+            inbox.connection.send_all(messages).await.map(|()| Outcome::Done)
+        })
+    }
+
     /// As `send`, now; false where there is no room now.
     fn offer(
         &self,

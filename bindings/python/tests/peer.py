@@ -9,6 +9,7 @@ import struct
 import sys
 import time
 from collections.abc import AsyncIterator
+from itertools import repeat
 
 from gossiperl import I8, I16, I32, I64, Client, Delivery, Digest, String, Value
 
@@ -105,8 +106,7 @@ async def receive(client: Client) -> None:
 async def bench_publish(client: Client, count: int, size: int) -> None:
     payload = b"." * size
     start = time.perf_counter()
-    for _ in range(count):
-        await client.send("bench", payload)
+    await client.send_all("bench", repeat(payload, count))
     await client.flush()
     say(json.dumps({"messages": count, "seconds": time.perf_counter() - start}))
 

@@ -321,8 +321,9 @@ def test_readers_in_several_threads_share_the_events(daemon: Daemon) -> None:
 
     async def give() -> None:
         async with Client(**daemon.options("sharer")) as giver:
-            for n in range(5_000):
-                await giver.send("n", b"%d" % n)
+            await giver.send_all("n", (b"%d" % n for n in range(5_000)))
+            with pytest.raises(gossiperl.ArgumentError):
+                await giver.send_all("others", [b"", bytes(60_001)])
         while sum(map(len, read)) < 5_000:
             await asyncio.sleep(0.01)
         await client.close()

@@ -22,13 +22,16 @@ def test_what_is_published_is_delivered(daemon: Daemon) -> None:
         shop.publish("orders", b"three apples")
         shop.send("orders", {1: "one apple"})
         shop.try_send("orders", b"none")
+        shop.send_all("orders", [b"many", bytearray(b"more"), {7: True}])
+        shop.send_all("orders", [])
         shop.flush()
         read: list[Delivery] = []
         for delivery in billing.deliveries():
             read.append(delivery)
-            if len(read) == 3:
+            if len(read) == 6:
                 break
         assert [read[0].payload, read[1].digest().text(1), read[2].payload] == [b"three apples", "one apple", b"none"]
+        assert [read[3].payload, read[4].payload, read[5].digest()[7]] == [b"many", b"more", True]
         billing.unsubscribe("orders")
         billing.drain()
         assert repr(shop) == "<gossiperl.blocking.Client 'shop', connected>"

@@ -46,6 +46,7 @@ await client.subscribe('news');
 await client.subscribe(['news', nameOfBytes(new Uint8Array([0xff]))]);
 const room: Promise<void> | undefined = client.send('news', 'hello');
 if (room) await room;
+await client.sendAll('news', new Set(['hello', new Uint8Array(1), new Digest({ 1: true })]));
 const sent: boolean = client.trySend('news', new Uint8Array(1));
 await client.publish('reading', new Digest({ 1: 'boiler', 2: 71.5, 3: true, 4: i16(3) }).set(5, i64(1n)).set(6, 2n).set(7, double(1)));
 // @ts-expect-error: it is no payload.
