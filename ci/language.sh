@@ -144,6 +144,9 @@ chat() {
   [ "$heard$came$left" = yesyesyes ]
 }
 
+# maven ARGUMENT…: quietly, and without the codes by which it sets back colours that it has not set. It compiles less of itself, which costs a short run less than it gains.
+maven() { MAVEN_OPTS='-XX:+UseSerialGC -XX:TieredStopAtLevel=1' mvn --batch-mode --quiet --no-transfer-progress "$@" 2>&1 | sed 's/\x1b\[0m//g'; }
+
 # quick_start LANGUAGE README: the code of that language in it.
 quick_start() { awk -v fence="^\`\`\`$1\$" '$0 ~ fence { code = 1; next } /^```$/ { code = 0 } code' "$2"; }
 
