@@ -8,11 +8,12 @@
 //! | 1 connected | daemon's name | | 1 byte where resumed |
 //! | 2 disconnected | reason, text | | |
 //! | 3 subscribed, 4 unsubscribed | names, each its length (4 bytes) and its bytes | | |
-//! | 5 delivery | event type | id, text | payload |
+//! | 5 delivery | event type; nothing where it is that of the delivery before in this batch | id, text | payload |
 //! | 6 member | name | change, kind, state (1 byte each), 1 where a rack is told (1 byte), heartbeat (8), address (text, empty where not told) | rack |
 //! | 7 failed | message, text | kind of error, text | the daemon's code (4 bytes), where there is one |
 //! | 8 dropped | event type, empty for other events | how many (8) | |
 //! | 9 paused, 10 resumed | event type | | |
+//! | 11 delivery | as of 5 | id, its publisher (8) and sequence (8); as text both are in hexadecimal, with a hyphen between them | payload |
 //!
 //! A member's change is 0 (none: the member as it is) or 1 to 6 for in, quarantine, unreachable, drop, out and rejoin; its kind is 1 for a daemon, 2 for a client, 0 where not told; its state
 //! is 1 to 4 for reachable, quarantine, unreachable and left. 0 stands for what a later client may tell.
@@ -57,6 +58,8 @@ impl Batch {
 /// These events as a batch.
 pub(crate) fn of_events(events: &[Event]) -> Vec<u8> {
     let mut batch = Batch::default();
+    // No event type is empty.
+    let mut last_type: &[u8] = &[];
     for event in events {
         match event {
             Event::Connected { daemon, resumed } => {
@@ -67,8 +70,17 @@ pub(crate) fn of_events(events: &[Event]) -> Vec<u8> {
             Event::Subscribed { event_types } => batch.row(3, [&of_names(event_types), &[], &[]]),
             Event::Unsubscribed { event_types } => batch.row(4, [&of_names(event_types), &[], &[]]),
             Event::Delivery(delivery) => {
-                let id = of_id(&delivery.id());
-                batch.row(5, [delivery.event_type(), &id, delivery.payload()]);
+                let event_type = delivery.event_type();
+                let first = if event_type == last_type { &[] } else { event_type };
+                last_type = event_type;
+                match delivery.id() {
+                    MessageId::Numbered { publisher, sequence } => {
+                        let id = [publisher.to_be_bytes(), sequence.to_be_bytes()].concat();
+                        batch.row(11, [first, &id, delivery.payload()]);
+                    }
+                    MessageId::Envelope(id) => batch.row(5, [first, &id, delivery.payload()]),
+                    _ => batch.row(5, [first, &[], delivery.payload()]),
+                }
             }
             Event::Member(event) => member(&mut batch, change(event.change), &event.member),
             Event::Failed(error) => {
@@ -128,17 +140,6 @@ fn read(batch: &[u8]) -> Option<Vec<Message<'_>>> {
     });
     let messages = rows.collect::<Option<Vec<_>>>()?;
     parts.is_empty().then_some(messages)
-}
-
-/// A message's id as text, the same in every language.
-fn of_id(id: &MessageId) -> Vec<u8> {
-    match id {
-        MessageId::Numbered { publisher, sequence } => {
-            format!("{publisher:016x}-{sequence:016x}").into_bytes()
-        }
-        MessageId::Envelope(id) => id.to_vec(),
-        _ => Vec::new(),
-    }
 }
 
 fn member(batch: &mut Batch, change: u8, member: &Member) {
@@ -210,11 +211,5 @@ mod tests {
         }
         assert!(messages(&[&batch[..], b"more"].concat()).is_err());
         assert!(messages(&[0xff; 64]).is_err());
-    }
-
-    #[test]
-    fn an_id_is_text() {
-        let id = MessageId::Numbered { publisher: -1, sequence: 10 };
-        assert_eq!(of_id(&id), b"ffffffffffffffff-000000000000000a");
     }
 }

@@ -27,8 +27,6 @@ module Gossiperl
   class Delivery
     # Its event type, a String tagged UTF-8 that holds whatever bytes the name has.
     attr_reader :type
-    # What makes it the same message: text, each id once.
-    attr_reader :id
     # What was published, a binary String of 0 to 60,000 bytes.
     attr_reader :payload
 
@@ -36,6 +34,13 @@ module Gossiperl
       @type = type
       @id = id
       @payload = payload
+    end
+
+    # What makes it the same message: text, each id once.
+    def id
+      # Numbers, as they came, until somebody asks.
+      @id = @id.unpack1('H*').insert(16, '-').force_encoding(Encoding::UTF_8).freeze if @id.encoding == Encoding::BINARY
+      @id
     end
 
     def event = :delivery

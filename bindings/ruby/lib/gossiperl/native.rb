@@ -26,8 +26,14 @@ module Gossiperl
       guard { ::GossiperlUniffi.digest_fields(payload) }
     end
 
-    # Writes bytes into the memory that crosses in one piece. The generated code makes an array with an Integer for each byte first, which costs more than all else together.
+    # Writes bytes into the memory that crosses in one piece. The generated code makes an array with an Integer for each byte first, only to count them, too, which costs more than all else together.
     module WholeWrites
+      def write_bytes(value)
+        value = value.to_str
+        pack_into(4, 'l>', value.bytesize)
+        write(value)
+      end
+
       def write(value)
         reserve(value.bytesize) { @rust_buf.data.put_bytes(@rust_buf.len, value) }
       end

@@ -7,14 +7,18 @@ module Gossiperl
     STATES = %i[unknown reachable quarantine unreachable left].freeze
     CHANGES = [nil, :in, :quarantine, :unreachable, :drop, :out, :rejoin].freeze
     DELIVERY = 5
-    private_constant :KINDS, :STATES, :CHANGES, :DELIVERY
+    NUMBERED = 11
+    private_constant :KINDS, :STATES, :CHANGES, :DELIVERY, :NUMBERED
 
     # The events of a batch.
     def self.events(batch)
-      # Deliveries mostly, and few types: one String of each is enough.
-      types = Hash.new { |known, type| known[type] = name(type.dup) }
+      type = nil
       rows(batch) do |kind, first, second, third|
-        kind == DELIVERY ? Delivery.new(types[first], second, third) : event(kind, first, second, third)
+        # Deliveries mostly. Of those of one type in a row only the first names it.
+        next event(kind, first, second, third) unless kind == NUMBERED || kind == DELIVERY
+
+        type = name(first) if first
+        Delivery.new(type, kind == NUMBERED ? second : name(second), third)
       end
     end
 
@@ -27,9 +31,7 @@ module Gossiperl
     def self.messages(type, payloads)
       table = [payloads.size]
       payloads.each { |payload| table.push(0, type.bytesize, 0, payload.bytesize) }
-      batch = table.pack('N*')
-      payloads.each { |payload| batch << type << payload.b }
-      batch
+      table.pack('N*') << type << payloads.join(type)
     end
 
     class << self
@@ -42,7 +44,8 @@ module Gossiperl
         place = -1
         Array.new(count) do
           kind = table[place += 1]
-          first = batch.byteslice(at, length = table[place += 1])
+          length = table[place += 1]
+          first = batch.byteslice(at, length) unless length.zero? && (kind == NUMBERED || kind == DELIVERY)
           at += length
           second = batch.byteslice(at, length = table[place += 1])
           at += length

@@ -5,16 +5,12 @@ import java.nio.ByteBuffer
 /** Reads and writes the batches that cross; client-ffi/uniffi/src/rows.rs says how they are laid out. */
 internal object Rows {
     fun events(batch: ByteArray): List<Event> {
-        // Deliveries mostly, of few types and often the same one again.
-        var name = ByteArray(0)
         var type = ""
         return read(batch) { kind, first, second, third ->
-            if (kind == DELIVERY) {
-                if (!first.contentEquals(name)) {
-                    name = first
-                    type = Names.text(first)
-                }
-                Delivery(type, second.decodeToString(), third)
+            if (kind == NUMBERED || kind == DELIVERY) {
+                // Of those of one type in a row only the first names it.
+                if (first.isNotEmpty()) type = Names.text(first)
+                Delivery(type, if (kind == NUMBERED) numbers(second) else second.decodeToString(), third)
             } else {
                 event(kind, first, second, third)
             }
@@ -73,6 +69,13 @@ internal object Rows {
         return Member(Names.text(first), kind, state, address.ifEmpty { null }, rack, heartbeat)
     }
 
+    private fun numbers(id: ByteArray): String = buildString(2 * id.size + 1) {
+        for ((place, byte) in id.withIndex()) {
+            if (place == id.size / 2) append('-')
+            append(Character.forDigit(byte.toInt() shr 4 and 15, 16)).append(Character.forDigit(byte.toInt() and 15, 16))
+        }
+    }
+
     private fun names(part: ByteArray): List<String> {
         val rest = ByteBuffer.wrap(part)
         return buildList {
@@ -81,4 +84,5 @@ internal object Rows {
     }
 
     private const val DELIVERY = 5
+    private const val NUMBERED = 11
 }
