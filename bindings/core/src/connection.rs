@@ -1,6 +1,9 @@
 //! A client as languages see it.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex as Lock, PoisonError},
+    time::Duration,
+};
 
 use gossiperl_client::{Client, CustomDigest, Member, Name, Publisher, Selection, SlowPolicy};
 use tokio::{sync::Mutex, task::JoinSet};
@@ -22,6 +25,8 @@ pub struct Connection {
     selection: Mutex<Option<Selection>>,
     arrivals: Arrivals,
     stream: Mutex<Stream>,
+    /// The publisher of the type that was sent last: making one costs more than sending.
+    last: Lock<Option<(Name, Publisher)>>,
 }
 
 /// Where a connection stands.
@@ -80,6 +85,7 @@ impl Connection {
             selection: Mutex::new(None),
             arrivals: Arrivals::default(),
             stream: Mutex::new(Stream::new(events)),
+            last: Lock::new(None),
         })
     }
 
@@ -156,7 +162,7 @@ impl Connection {
     /// [`Kind::Argument`], [`Kind::Closed`], [`Kind::Forked`].
     pub async fn send(&self, event_type: Name, payload: &[u8]) -> Result<(), Error> {
         self.own()?;
-        Ok(self.client.publisher(event_type)?.send(payload).await?)
+        Ok(self.publisher(event_type)?.send(payload).await?)
     }
 
     /// As [`send`](Self::send) for many, in order, and up to the first that fails. It is the runtime that waits for room, so who awaits this is woken once. Dropped, it hands over
@@ -194,7 +200,7 @@ impl Connection {
     pub fn try_send(&self, event_type: Name, payload: &[u8]) -> Result<(), Error> {
         self.own()?;
         // Whether it failed is told by the next flush.
-        self.client.publisher(event_type)?.try_send(payload).map(drop)?;
+        self.publisher(event_type)?.try_send(payload).map(drop)?;
         Ok(())
     }
 
@@ -314,6 +320,19 @@ impl Connection {
         let mut payload = Vec::with_capacity(digest.encoded_len());
         digest.write(&mut payload);
         self.publish(event_type, &payload).await
+    }
+
+    fn publisher(&self, event_type: Name) -> Result<Publisher, Error> {
+        // Nothing panics between two consistent states.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((same, publisher)) = &*last
+            && *same == event_type
+        {
+            return Ok(publisher.clone());
+        }
+        let publisher = self.client.publisher(event_type.clone())?;
+        *last = Some((event_type, publisher.clone()));
+        Ok(publisher)
     }
 
     fn own(&self) -> Result<(), Error> {
