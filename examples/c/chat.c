@@ -27,14 +27,17 @@ static void check(gossiperl_result result, gossiperl_error *error) {
     exit(1);
 }
 
-/* A line is a digest of who says it and what, in every language. */
+/* A line is a digest of who says it and what, in every language; anything else is passed over. */
 static void show(gossiperl_bytes payload) {
     gossiperl_digest *said = NULL;
     gossiperl_error *error = NULL;
-    check(gossiperl_digest_read(payload.data, payload.length, &said, &error), error);
+    if (gossiperl_digest_read(payload.data, payload.length, &said, &error) != GOSSIPERL_RESULT_OK) {
+        gossiperl_error_free(error);
+        return;
+    }
     size_t length = 0;
     const gossiperl_field *fields = gossiperl_digest_fields(said, &length);
-    if (length == 2)
+    if (length == 2 && fields[0].kind == GOSSIPERL_FIELD_KIND_STRING && fields[1].kind == GOSSIPERL_FIELD_KIND_STRING)
         printf("<%.*s> %.*s\n", (int)fields[0].string.length, (const char *)fields[0].string.data,
                (int)fields[1].string.length, (const char *)fields[1].string.data);
     gossiperl_digest_free(said);

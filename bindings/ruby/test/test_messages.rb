@@ -14,6 +14,8 @@ class TestMessages < DaemonTest
       assert_equal type, delivery.type
       assert_equal Encoding::BINARY, delivery.payload.encoding
       assert_equal payload.b, delivery.payload
+      assert_match(/\A\h{16}-\h{16}\z/, delivery.dup.freeze.id)
+      assert_equal [delivery.id, Encoding::UTF_8], [delivery.id, delivery.id.encoding]
       delivery.id
     end
     assert_equal ids, ids.uniq

@@ -38,9 +38,11 @@ module Gossiperl
 
     # What makes it the same message: text, each id once.
     def id
-      # Numbers, as they came, until somebody asks.
-      @id = @id.unpack1('H*').insert(16, '-').force_encoding(Encoding::UTF_8).freeze if @id.encoding == Encoding::BINARY
-      @id
+      # Numbers, as they came, where nobody has asked yet.
+      return @id unless @id.encoding == Encoding::BINARY
+
+      text = @id.unpack1('H*').insert(16, '-').force_encoding(Encoding::UTF_8).freeze
+      frozen? ? text : @id = text
     end
 
     def event = :delivery
