@@ -56,10 +56,15 @@ test('thousands of clients come and go and leave nothing', async (t) => {
     });
     return held();
   };
-  const before = await settled('the first ones end', ({ descriptors, threads }) => descriptors < 60 && threads < 40);
-  await many(daemon, 500, 2_500);
-  const after = await settled('all end', (now) => now.descriptors <= before.descriptors + 2 && now.threads <= before.threads);
-  console.log(before, after);
-  // 2,000 clients: 6 kB each would be 12 MB.
-  assert.ok(after.bytes < before.bytes + 12e6, `${before.bytes} bytes became ${after.bytes}`);
+  let before = await settled('the first ones end', ({ descriptors, threads }) => descriptors < 60 && threads < 40);
+  // How many that are forgotten are there at once differs from run to run, and so does what the process keeps of them. What leaks grows each time.
+  for (let from = 500; from < 6_500; from += 2_000) {
+    await many(daemon, from, from + 2_000);
+    const after = await settled('all end', (now) => now.descriptors <= before.descriptors + 2 && now.threads <= before.threads);
+    console.log(before, after);
+    // 6 kB each would be 12 MB.
+    if (after.bytes < before.bytes + 12e6) return;
+    before = after;
+  }
+  assert.fail('2,000 clients left 12 MB or more, three times');
 });
