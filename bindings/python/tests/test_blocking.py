@@ -85,6 +85,8 @@ def test_a_signal_ends_the_waiting(own_daemon: Daemon, waiting: str) -> None:
         own_daemon.kill()
         while client.state != "connecting":
             time.sleep(0.01)
+    # Where tests run in the background, interrupts are ignored from the start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
