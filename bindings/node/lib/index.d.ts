@@ -214,7 +214,7 @@ export class Client extends EventEmitter {
    */
   send(type: string, payload: Payload): Promise<void> | undefined;
   /**
-   * As {@link send} for many messages of one type, in order: it costs much less a message. Resolves when all are handed over. They cross by the thousand; where one cannot be handed over, those before
+   * As {@link send} for many messages of one type, in order: it costs much less a message. Resolves when all are handed over; await it before {@link flush}, or before what is to come after them. They cross by the thousand; where one cannot be handed over, those before
    * it may have been.
    * @throws {ArgumentError | ClosedError}
    */
