@@ -101,7 +101,11 @@ async fn another_address_does_not_wait_for_who_guesses() {
 
 /// A hash of this password that takes long to make, in little memory.
 fn slow_hash(password: &str) -> String {
-    let params = Params::new(64, 20_000, 1, None).expect("good ones");
+    argon2(password, 64, 20_000)
+}
+
+fn argon2(password: &str, kib: u32, passes: u32) -> String {
+    let params = Params::new(kib, passes, 1, None).expect("good ones");
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     argon2.hash_password(password.as_bytes()).expect("hashed").to_string()
 }
@@ -146,4 +150,24 @@ async fn who_has_the_password_does_not_wait_for_guesses_from_elsewhere() {
         hashed += usize::from(status == 401);
     }
     assert!(hashed < WAITING / 2, "{hashed} guesses came first");
+}
+
+/// glibc keeps what is freed for the thread that had it, unless it is large.
+#[tokio::test]
+async fn guesses_leave_no_memory_behind() {
+    let hash = argon2("the right one", 7 << 10, 1);
+    let user = format!("ssl = false\nrest_user = {{ username = \"one\", password = \"{hash}\" }}");
+    let daemon = Daemon::start_with(Setup { rest: user, ..Setup::default() }).await;
+    let wrong = As::basic("one", "a guess");
+    let held = async |addresses: std::ops::Range<u8>| {
+        for last in addresses {
+            let client = daemon.client_from(Ipv4Addr::new(127, 81, 2, last));
+            let answer = daemon.ask_over(&client, Method::GET, "/overlays", &wrong, "").await;
+            answer.expect("an answer").expect_problem(401, "unauthorized");
+        }
+        daemon.resident()
+    };
+    let before = held(1..3).await;
+    let after = held(3..11).await;
+    assert!(after < before + (4 << 20), "{before} bytes before, {after} after");
 }
