@@ -29,6 +29,7 @@ pub use change::Change;
 pub use file::LoadError;
 pub use log::{LogFormat, LogSettings};
 pub use multicast::Multicast;
+pub(crate) use overlay::KNOWN_SECRET;
 pub use overlay::{Bind, OverlaySettings};
 pub use preset::Preset;
 pub use problem::{ConfigError, Problem};
@@ -36,6 +37,7 @@ pub use rest::{Account, RestSettings, Ssl, User, UserPassword};
 pub use seed::Seed;
 pub use statistics::{InfluxSettings, Password, StatisticsSettings};
 pub use template::template;
+pub(crate) use written::{SECRETS, is_unset};
 pub use written::{Written, WrongProperty};
 
 use problem::Report;
@@ -70,6 +72,20 @@ impl Settings {
         let mut settings = Settings::parse(&text, file).map_err(LoadError::Refused)?;
         settings.notes.extend(file::readable_by_others(file));
         Ok(settings)
+    }
+
+    /// Where a file says that state is kept, also where it is refused; why it is, then.
+    pub(crate) fn data_dir(file: &Path) -> Result<(PathBuf, Option<ConfigError>), LoadError> {
+        let error = match Settings::load(file) {
+            Ok(settings) => return Ok((settings.data_dir, None)),
+            Err(LoadError::Refused(error)) => error,
+            Err(unreadable) => return Err(unreadable),
+        };
+        // What is no text is no TOML either.
+        let text = file::read(file).unwrap_or_default();
+        let (document, _) = DeTable::parse_recoverable(&text);
+        let written = document.get_ref().get("data_dir").and_then(|value| value.get_ref().as_str());
+        Ok((written.unwrap_or(DEFAULT_DATA_DIR).into(), Some(error)))
     }
 
     /// Validates `text`; `file` is for the error only.

@@ -38,6 +38,9 @@ const LONGEST_CLIENT_SECRET: usize = 255;
 /// Seeds of one rack.
 const MOST_SEEDS: usize = 256;
 
+/// Of the secret that protocol 1 has where none is written.
+pub(crate) const KNOWN_SECRET: &str = "is the default, which everybody knows: whoever has the key can pose as a daemon. Write one of the overlay's own, the same on every host; `gossiperl keygen` makes one";
+
 /// How a problem begins that is a lack of seeds for the overlay's own rack.
 pub(super) const NO_SEEDS: &str = "no seeds for our rack";
 
@@ -48,6 +51,16 @@ pub enum Bind {
     Ip(IpAddr),
     /// The first address of this interface.
     Interface(String),
+}
+
+impl Bind {
+    /// Whether only this host's programs reach it.
+    fn is_loopback(&self) -> bool {
+        match self {
+            Bind::Ip(ip) => ip.is_loopback(),
+            Bind::Interface(name) => name == "lo",
+        }
+    }
 }
 
 /// The validated settings of one overlay. Holds secrets: has no `Debug`.
@@ -107,6 +120,12 @@ impl OverlaySettings {
     /// The ids of its symmetric keys, in order.
     pub fn key_ids(&self) -> Vec<KeyId> {
         self.symmetric_keys.iter().map(|key| OverlayKey::new(key).id()).collect()
+    }
+
+    /// Whether other hosts reach it and its secret is the one that everybody knows.
+    pub(crate) fn has_known_secret(&self) -> bool {
+        let known = Config::new("", "", (Ipv4Addr::UNSPECIFIED.into(), 0), &[]).secret;
+        self.secret == known && !self.bind.is_loopback()
     }
 
     /// What the overlay's state machine is told.
@@ -171,7 +190,10 @@ pub(super) fn read(
     let racks = read_racks(&mut table, &rack_name);
     let member_name = table.optional("member_name", visible_name);
     let symmetric_keys = read_keys(&mut table);
-    let secret = table.optional("secret", secret).unwrap_or(defaults.secret);
+    let secret = table.optional("secret", secret).unwrap_or_else(|| defaults.secret.clone());
+    if secret == defaults.secret && !bind.as_ref().is_none_or(Bind::is_loopback) {
+        table.note("secret", KNOWN_SECRET);
+    }
     let client_secrets = read_client_secrets(&mut table);
     let legacy_clients = table.optional("legacy_clients", boolean).unwrap_or(defaults.legacy_clients);
     let preset = table.optional("preset", choice(&Preset::ALL)).unwrap_or_default();

@@ -13,6 +13,9 @@ use super::problem::Report;
 /// Longest duration a configuration may name: a year.
 const LONGEST: f64 = 365.0 * 24.0 * 3600.0;
 
+/// How what stands in an example begins in place of a key, secret or password: everybody knows it.
+const PLACEHOLDER: &str = "REPLACE";
+
 /// One table being read.
 pub(super) struct Table<'r, 'i> {
     pub(super) report: &'r mut Report,
@@ -195,6 +198,9 @@ pub(super) fn secret(value: &DeValue<'_>) -> Result<Zeroizing<Vec<u8>>, String> 
     match text.len() {
         0 => Err("is empty; at least one byte is needed, 32 random ones are good".to_owned()),
         length if length > 4_096 => Err(format!("has {length} bytes; 1 to 4096 are allowed")),
+        _ if text.starts_with(PLACEHOLDER) => Err(format!(
+            "begins with {PLACEHOLDER}, as the placeholder of an example does; write your own, `gossiperl keygen` makes keys and secrets"
+        )),
         _ => Ok(Zeroizing::new(text.as_bytes().to_vec())),
     }
 }

@@ -18,7 +18,7 @@ pub(super) const UNDEFINED: &str = "undefined";
 /// Of a group that is not set.
 pub(super) const OFF: &str = "off";
 /// Properties that are never told.
-pub(super) const SECRETS: [&str; 4] = ["symmetric_key", "symmetric_keys", "secret", "client_secrets"];
+pub(crate) const SECRETS: [&str; 4] = ["symmetric_key", "symmetric_keys", "secret", "client_secrets"];
 
 /// A property that is wrong, and why. Holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,7 +175,8 @@ fn kept(
     Ok(Some(toml::Value::Table(table)))
 }
 
-fn is_unset(property: &str, value: &Value) -> bool {
+/// Whether this is what is shown of a property that is not set.
+pub(crate) fn is_unset(property: &str, value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(text) => match property {

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 
 use super::{Failure, Host, LEAVING, Token};
 use crate::{
-    config::{OverlaySettings, Written},
+    config::{KNOWN_SECRET, OverlaySettings, Written},
     driver::{self, Handle, StartError},
     lookup::Lookup,
     store::{Store, StoreError, on_disk},
@@ -29,6 +29,16 @@ pub enum Owner {
     File,
     /// REST's, with the properties as they were written.
     Rest(Written),
+}
+
+impl Owner {
+    /// `file` or `rest`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Owner::File => "file",
+            Owner::Rest(_) => "rest",
+        }
+    }
 }
 
 impl Running {
@@ -109,6 +119,9 @@ impl Host {
         if matches!(owner, Owner::File) {
             // Who changed it there means it; a change over REST is to be kept first.
             store.drop_former_ring(&settings.key_ids());
+        } else if settings.has_known_secret() {
+            // Of the file's overlays it was told when the file was read.
+            tracing::warn!(overlay = %settings.name, "its secret {KNOWN_SECRET}");
         }
         self.shared.collector.watch(handle.clone());
         let (end, ended) = watch::channel(false);

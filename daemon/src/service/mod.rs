@@ -38,7 +38,7 @@ struct Arguments {
     /// Say whether the configuration is good, and end
     #[arg(long, conflicts_with = "print_config")]
     check: bool,
-    /// Print a configuration with every property and its default, a fresh key in it, and end
+    /// Print a configuration with every property and its default, a fresh key and secret in it, and end
     #[arg(long)]
     print_config: bool,
 }
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     if arguments.print_config {
-        return Ok(cli::print(config::template(&random::key()?).as_bytes())?);
+        return Ok(cli::print(config::template(&random::key()?, &random::key()?).as_bytes())?);
     }
     if arguments.check {
         return cli::check(&arguments.config);

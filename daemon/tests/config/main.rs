@@ -13,6 +13,8 @@ use std::{net::IpAddr, path::Path, time::Duration};
 use gossiperl_daemon::config::{Bind, LogFormat, Preset, Seed, Settings, template};
 
 const KEY: &str = "a key of this test, long enough";
+/// Protocol 1's, which everybody knows.
+const DEFAULT_SECRET: &str = "default-overlay-secret";
 
 /// An overlay with `extra` lines behind the required ones, which take lines 1 to 5.
 fn overlay(extra: &str) -> String {
@@ -46,7 +48,7 @@ fn the_least_configuration_has_the_defaults_of_protocol_1() {
     let main = settings.overlay("main").expect("the overlay");
     assert_eq!(main.bind, Bind::Ip(IpAddr::from([127, 0, 0, 2])));
     assert_eq!((main.port, main.rack_name.as_str()), (6666, "default"));
-    assert_eq!(main.secret.as_slice(), b"default-overlay-secret");
+    assert_eq!(main.secret.as_slice(), DEFAULT_SECRET.as_bytes());
     assert_eq!(main.quarantine_after, Duration::from_secs(20));
     assert_eq!(main.max_quarantined, Duration::from_secs(10));
     assert_eq!(main.drop_unreachable_after, Duration::from_secs(180));
@@ -118,7 +120,7 @@ limits = { members = 1, clients = 2, subscriptions_per_client = 3, queue_cost = 
 
 #[test]
 fn the_printed_configuration_parses_back_to_the_defaults() {
-    let printed = accepted(&template(KEY));
+    let printed = accepted(&template(KEY, DEFAULT_SECRET));
     let printed = printed.overlay("main").expect("the overlay");
     let least = accepted(&overlay(""));
     let least = least.overlay("main").expect("the overlay");
@@ -147,7 +149,7 @@ fn the_printed_configuration_parses_back_to_the_defaults() {
 fn the_printed_configuration_names_every_property() {
     let known = parse(&overlay("nonsense = 1")).err().expect("a refusal").remove(0).2;
     let (_, known) = known.split_once("Allowed here: ").expect("the list");
-    let printed = template(KEY);
+    let printed = template(KEY, DEFAULT_SECRET);
     for property in known.split(", ").filter(|property| !["iface", "limits"].contains(property)) {
         let written =
             printed.lines().any(|line| line.trim_start_matches("# ").starts_with(&format!("{property} = ")));
@@ -162,6 +164,33 @@ fn the_printed_configuration_names_every_property() {
         })
         .collect();
     accepted(&uncommented.join("\n"));
+}
+
+#[test]
+fn placeholders_of_the_examples_are_refused_wherever_a_secret_stands() {
+    const PLACEHOLDER: &str = "REPLACE with a line of: gossiperl keygen";
+    let words = &["placeholder", "`gossiperl keygen`"];
+    refused(&overlay("").replace(KEY, PLACEHOLDER), 4, "overlays.main.symmetric_key", words);
+    for (line, property) in [
+        (format!("secret = \"{PLACEHOLDER}\""), "secret"),
+        (format!("symmetric_keys = [\"{PLACEHOLDER}\"]"), "symmetric_keys"),
+        (format!("client_secrets = {{ alice = \"{PLACEHOLDER}\" }}"), "client_secrets"),
+    ] {
+        refused(&overlay(&line), 6, &format!("overlays.main.{property}"), words);
+    }
+    let user = format!("rest_user = {{ username = \"anna\", password = \"{PLACEHOLDER}\" }}");
+    refused(&format!("overlays = {{}}\n[rest]\n{user}"), 3, "rest.rest_user.password", words);
+}
+
+#[test]
+fn the_secret_that_everybody_knows_is_told_of_beyond_loopback() {
+    let notes = |ip: &str, line: &str| {
+        let settings = accepted(&overlay(line).replace("127.0.0.2", ip));
+        settings.notes.iter().filter(|note| note.property == "overlays.main.secret").count()
+    };
+    let written = format!("secret = \"{DEFAULT_SECRET}\"");
+    assert_eq!((notes("0.0.0.0", ""), notes("192.0.2.1", &written)), (1, 1));
+    assert_eq!((notes("127.0.0.2", ""), notes("0.0.0.0", "secret = \"our own\"")), (0, 0));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use gossiperl_daemon::config::{Bind, Multicast, OverlaySettings, template};
 
-use crate::{KEY, accepted, refused};
+use crate::{DEFAULT_SECRET, KEY, accepted, refused};
 
 /// An overlay whose lines 4 and on are these.
 fn table(lines: &str) -> String {
@@ -142,7 +142,7 @@ fn ports_of_clients_do_not_collide_with_those_of_other_overlays() {
 
 #[test]
 fn the_printed_configuration_shows_it_and_what_it_shows_is_accepted() {
-    let printed = template(KEY).replace("# multicast = {", "multicast = {");
+    let printed = template(KEY, DEFAULT_SECRET).replace("# multicast = {", "multicast = {");
     let group = accepted(&printed).overlay("main").expect("the overlay").multicast.expect("a group");
     let least = main_of("multicast = { ip = \"239.192.66.66\" }").multicast.expect("a group");
     assert_eq!(group, least, "the defaults are written out");

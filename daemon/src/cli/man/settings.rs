@@ -10,8 +10,9 @@ use clap_mangen::roff::{Roff, bold, roman};
 use super::{DATE, MANUAL, SOURCE, see_also};
 use crate::config;
 
-/// In place of the key that a printed configuration has.
+/// In place of the key and the secret that a printed configuration has.
 const KEY: &str = "a fresh random key";
+const SECRET: &str = "a fresh random secret";
 
 pub(super) fn page() -> io::Result<Vec<u8>> {
     let mut page = Roff::new();
@@ -24,7 +25,7 @@ pub(super) fn page() -> io::Result<Vec<u8>> {
         page.text([roman(text)]);
     }
     page.control("SH", ["PROPERTIES"]);
-    for block in blocks(&config::template(KEY)) {
+    for block in blocks(&config::template(KEY, SECRET)) {
         match block {
             Block::Table(name) => page.control("SS", [name.as_str()]),
             Block::Text(text) => page.control("PP", []).text([roman(text)]),
@@ -122,7 +123,7 @@ mod tests {
     #[test]
     fn every_property_of_the_defaults_is_on_the_page() {
         let page = String::from_utf8(page().expect("made")).expect("text").replace("\\-", "-");
-        let defaults = config::template(KEY);
+        let defaults = config::template(KEY, SECRET);
         let missing: Vec<_> = defaults
             .lines()
             .filter(|line| is_property(line) && !page.contains(&line.replace('\\', "\\e")))
