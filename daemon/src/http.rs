@@ -1,6 +1,8 @@
 //! The HTTP client of this program, for whatever it asks of others: TLS by rustls with ring, no proxies, no redirects, every wait bounded.
 
-use std::{path::Path, time::Duration};
+mod pinned;
+
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use reqwest::{Certificate, Client, ClientBuilder, Url, redirect::Policy};
@@ -13,6 +15,22 @@ const CONNECTING: Duration = Duration::from_secs(5);
 ///
 /// Redirects are not followed, since requests carry credentials that are for one server alone.
 pub fn client(url: &Url, authority: Option<&Path>, within: Option<Duration>) -> anyhow::Result<Client> {
+    trusting(builder(within), url, authority)?.build().context("cannot make an HTTP client")
+}
+
+/// The same for the one server that shows the very certificate in this file, whatever its names, its age and who signed it.
+pub fn client_of(certificate: &Path, within: Option<Duration>) -> anyhow::Result<Client> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = pinned::Pinned::read(certificate, provider.clone())?;
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    builder(within).tls_backend_preconfigured(tls).build().context("cannot make an HTTP client")
+}
+
+fn builder(within: Option<Duration>) -> ClientBuilder {
     // Fails where one is installed already, which is this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
@@ -23,7 +41,7 @@ pub fn client(url: &Url, authority: Option<&Path>, within: Option<Duration>) -> 
     if let Some(within) = within {
         builder = builder.timeout(within);
     }
-    trusting(builder, url, authority)?.build().context("cannot make an HTTP client")
+    builder
 }
 
 fn trusting(builder: ClientBuilder, url: &Url, authority: Option<&Path>) -> anyhow::Result<ClientBuilder> {

@@ -3,18 +3,22 @@
 use std::{
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Read},
-    net::SocketAddr,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
 use crate::store::replace;
 
 /// Where the interface listens, for those who ask on this host.
 const ADDRESS: &str = "address";
+/// The certificate that the interface shows, by which those who ask on this host know it, whatever its names and whoever signed it.
+const SERVED: &str = "served.pem";
 /// Larger files are not ours.
 const LONGEST: u64 = 1 << 20;
 
@@ -63,18 +67,61 @@ impl Files {
 
     /// Says that the interface is nowhere any more.
     pub(super) fn forget_address(&self) {
-        let path = self.path(ADDRESS);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(file = %path.display(), %error, "cannot be removed, and names an interface that is gone");
+        for name in [ADDRESS, SERVED] {
+            if let Err(error) = self.forget(name) {
+                let path = self.path(name);
+                tracing::warn!(file = %path.display(), %error, "cannot be removed, and tells of an interface that is gone");
             }
-            _ => {}
         }
     }
 
-    /// Says where the interface is, and how it is asked.
-    pub(super) fn tell_address(&self, encrypted: bool, address: SocketAddr) -> anyhow::Result<()> {
-        let scheme = if encrypted { "https" } else { "http" };
-        self.keep(ADDRESS, format!("{scheme}://{address}\n").as_bytes())
+    /// Says where the interface is, and how it is asked: encrypted where it shows a certificate. Where it is at all addresses of the host, the one
+    /// for those on the host is named.
+    pub(super) fn tell_address(
+        &self,
+        certificate: Option<&CertificateDer<'_>>,
+        address: SocketAddr,
+    ) -> anyhow::Result<()> {
+        // The certificate first: who reads the address finds it.
+        match certificate {
+            Some(certificate) => self.keep(SERVED, pem(certificate).as_bytes())?,
+            None => self
+                .forget(SERVED)
+                .with_context(|| format!("cannot remove {}", self.path(SERVED).display()))?,
+        }
+        let scheme = if certificate.is_some() { "https" } else { "http" };
+        self.keep(ADDRESS, format!("{scheme}://{}\n", reached_here(address)).as_bytes())
     }
+
+    fn forget(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
+}
+
+/// An address under which this host reaches what listens at `address`.
+fn reached_here(address: SocketAddr) -> SocketAddr {
+    match address {
+        SocketAddr::V4(all) if all.ip().is_unspecified() => (Ipv4Addr::LOCALHOST, all.port()).into(),
+        SocketAddr::V6(all) if all.ip().is_unspecified() => (Ipv6Addr::LOCALHOST, all.port()).into(),
+        one => one,
+    }
+}
+
+/// A certificate as text (RFC 7468).
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let text = BASE64_STANDARD.encode(certificate);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut rest = text.as_str();
+    while let Some((line, behind)) = rest.split_at_checked(64) {
+        pem.extend([line, "\n"]);
+        rest = behind;
+    }
+    if !rest.is_empty() {
+        pem.extend([rest, "\n"]);
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
 }

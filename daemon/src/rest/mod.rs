@@ -94,7 +94,8 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     let users = Users::load(settings, &files)?;
     let tls = tls::load(settings, &files)?;
     let scheme = if tls.is_some() { "https" } else { "http" };
-    files.tell_address(tls.is_some(), address)?;
+    files.tell_address(tls.as_ref().map(|tls| &tls.certificate), address)?;
+    let tls = tls.map(|tls| tls.config);
     let shared = Arc::new(Shared {
         host: host.clone(),
         users: Arc::new(users),

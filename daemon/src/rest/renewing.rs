@@ -108,9 +108,9 @@ impl Renewing {
     async fn renew(&mut self) -> Result<(), String> {
         let (settings, files, address) = (self.settings.clone(), self.files.clone(), self.address);
         let renewed = on_disk(move || {
-            let config = tls::load(&settings, &files)?;
-            let told = files.tell_address(config.is_some(), address);
-            Ok::<_, anyhow::Error>((config, told))
+            let tls = tls::load(&settings, &files)?;
+            let told = files.tell_address(tls.as_ref().map(|tls| &tls.certificate), address);
+            Ok::<_, anyhow::Error>((tls.map(|tls| tls.config), told))
         });
         let renewed = renewed.await;
         self.behind.certificate = renewed.is_err();

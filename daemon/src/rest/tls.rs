@@ -20,9 +20,16 @@ use crate::config::{RestSettings, Ssl};
 const CERTIFICATE: &str = "certificate.pem";
 const KEY: &str = "key.pem";
 
+/// How connections are encrypted.
+pub(super) struct Tls {
+    pub(super) config: Arc<ServerConfig>,
+    /// The certificate that is shown, without those that lead to its issuer.
+    pub(super) certificate: CertificateDer<'static>,
+}
+
 /// How connections are encrypted; `None`: not at all. A certificate that the settings do not give is made, for this host's names, and again
 /// where those have changed.
-pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Option<Tls>> {
     let (certfile, keyfile, cacertfile) = match &settings.ssl {
         Ssl::Off => return Ok(None),
         Ssl::Files { certfile, keyfile, cacertfile } => {
@@ -34,6 +41,7 @@ pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Opt
         }
     };
     let mut chain = certificates(&certfile)?;
+    let certificate = chain.first().cloned().context("a certificate is missing")?;
     if let Some(file) = cacertfile {
         chain.extend(certificates(&file)?);
     }
@@ -47,7 +55,7 @@ pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Opt
         .with_single_cert(chain, key)
         .with_context(|| format!("{} and {} do not go together", certfile.display(), keyfile.display()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(config)))
+    Ok(Some(Tls { config: Arc::new(config), certificate }))
 }
 
 /// What tells that a file has changed: when it was last written, and its length.

@@ -1,7 +1,8 @@
 //! The operator's own certificate: replaced while the interface runs, a bad one refused.
 
-use std::{fs, net::Ipv4Addr};
+use std::{fs, net::Ipv4Addr, time::Duration};
 
+use gossiperl_daemon::http;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
 use reqwest::Method;
 
@@ -24,6 +25,10 @@ async fn a_certificate_is_replaced_while_it_runs_and_a_bad_one_is_refused() {
     let rest = format!("ssl = {{ certfile = {:?}, keyfile = {:?} }}", file("cert.pem"), file("key.pem"));
     let daemon = Daemon::start_trusting(Setup { rest, ..Setup::default() }, &file("first.pem")).await;
     assert!(!daemon.certificate().exists(), "none is made where one is given");
+    // What is written for commands on the host is what is shown, whatever made before lies there.
+    let served = daemon.rest_file("served.pem");
+    let client = || http::client_of(&served, Some(Duration::from_secs(60))).expect("a client");
+    daemon.ask_over(&client(), Method::GET, "/healthz", &As::Nobody, "").await.expect("known");
     // A new connection each time: a client of its own.
     let trusts = async |name: &str| {
         let client = daemon.client_trusting(&file(name));
@@ -46,6 +51,18 @@ async fn a_certificate_is_replaced_while_it_runs_and_a_bad_one_is_refused() {
     write("cert.pem", &second.cert.pem());
     until("the new one is shown", async || trusts("second.pem").await.then_some(())).await;
     assert!(!trusts("first.pem").await);
+    daemon.ask_over(&client(), Method::GET, "/healthz", &As::Nobody, "").await.expect("known, too");
+    let other = http::client_of(&file("first.pem"), Some(Duration::from_secs(60))).expect("a client");
+    assert!(daemon.ask_over(&other, Method::GET, "/healthz", &As::Nobody, "").await.is_err());
+}
+
+#[tokio::test]
+async fn who_listens_everywhere_is_found_on_loopback() {
+    for (ip, here) in [("0.0.0.0", "https://127.0.0.1:"), ("::", "https://[::1]:")] {
+        let daemon = Daemon::start_with(Setup { rest: format!("ip = \"{ip}\""), ..Setup::default() }).await;
+        let address = fs::read_to_string(daemon.rest_file("address")).expect("a file");
+        assert!(address.starts_with(here), "{address}");
+    }
 }
 
 #[tokio::test]
