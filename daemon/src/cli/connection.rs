@@ -114,18 +114,36 @@ impl Connection {
         Ok(Resolved { address, port, keys, name, secret, legacy: self.legacy })
     }
 
+    /// An overlay that is named and stands in no table of the configuration: it may have been made over the management interface.
+    pub(super) fn beyond_configuration(&self) -> Option<Beyond<'_>> {
+        let (config, overlay) = (self.config.as_deref()?, self.overlay.as_deref()?);
+        let settings = Settings::load(config).ok()?;
+        let missing = self.port.is_none() && settings.overlay(overlay).is_none();
+        missing.then(|| Beyond { config, overlay, others: names(&settings) })
+    }
+
     fn choose<'a>(&self, settings: &'a Settings) -> anyhow::Result<&'a OverlaySettings> {
-        let names =
-            || settings.overlays.iter().map(|overlay| overlay.name.as_str()).collect::<Vec<_>>().join(", ");
         match (&self.overlay, settings.overlays.as_slice()) {
-            (Some(name), _) => settings
-                .overlay(name)
-                .with_context(|| format!("no overlay {name:?} in the configuration; it has: {}", names())),
+            (Some(name), _) => settings.overlay(name).with_context(|| {
+                format!("no overlay {name:?} in the configuration; it has: {}", names(settings))
+            }),
             (None, [only]) => Ok(only),
             (None, []) => bail!("the configuration has no overlay: add a table [overlays.NAME]"),
-            (None, _) => bail!("which overlay? Give --overlay NAME, one of: {}", names()),
+            (None, _) => bail!("which overlay? Give --overlay NAME, one of: {}", names(settings)),
         }
     }
+}
+
+/// An overlay that the configuration does not have.
+pub(super) struct Beyond<'a> {
+    pub(super) config: &'a Path,
+    pub(super) overlay: &'a str,
+    /// Those that it has.
+    pub(super) others: String,
+}
+
+fn names(settings: &Settings) -> String {
+    settings.overlays.iter().map(|overlay| overlay.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// A file's bytes without the line end that editors add.

@@ -59,6 +59,8 @@ enum Command {
     Key(management::Key),
     /// Show what an overlay has counted.
     Stats(management::Stats),
+    /// Show who subscribes to what.
+    Subscriptions(management::Subscriptions),
     /// Show the tokens of all overlays.
     Tokens(management::Tokens),
     /// Print what happens in an overlay, until interrupted.
@@ -108,6 +110,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Overlay(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Stats(command) => command.run(),
+        Command::Subscriptions(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Events(command) => command.run(),
         Command::Reload(command) => command.run(),

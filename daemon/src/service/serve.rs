@@ -81,7 +81,7 @@ pub async fn serve(settings: &Settings, config: Option<&Path>) -> anyhow::Result
     let manager = Manager::from_environment();
     let mut service = Service::start(settings, config).await?;
     let host = service.host().clone();
-    tracing::info!(overlays = host.names().len(), "started");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), overlays = host.names().len(), "started");
     manager.ready(&status(&host)).await;
     let overlays = || host.all().iter().map(|running| running.handle().clone()).collect();
     let signal = tokio::select! {

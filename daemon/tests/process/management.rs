@@ -25,6 +25,15 @@ fn done(daemon: &Daemon, arguments: &[&str]) -> String {
     printed
 }
 
+/// The overlays' names.
+fn overlays(daemon: &Daemon) -> Value {
+    json(&done(daemon, &["overlay", "list", "--json"]))["overlays"].clone()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
 /// A file with an overlay's properties, in a folder of its own.
 fn properties(daemon: &Daemon, text: &str) -> String {
     let file = daemon.config().with_file_name("properties");
@@ -41,29 +50,119 @@ fn orders() -> (u16, String) {
 #[test]
 fn an_overlay_is_added_shown_changed_and_removed() {
     let daemon = Daemon::managed("127.0.0.1");
-    assert_eq!(done(&daemon, &["overlay", "list"]), "main\n");
+    assert_eq!(overlays(&daemon), json!(["main"]));
     let (port, text) = orders();
     let token = done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &text)]);
     assert_eq!(token.trim().len(), 64);
-    assert_eq!(done(&daemon, &["overlay", "list"]), "main\norders\n");
+    let listed = done(&daemon, &["overlay", "list"]);
+    let rows: Vec<Vec<&str>> = listed.lines().map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(rows[1][..2], ["main", "file"], "{listed}");
+    let port_word = port.to_string();
+    assert_eq!(rows[2], ["orders", "rest", &port_word, "serving", "1", "reachable", "-"], "{listed}");
     assert!(done(&daemon, &["tokens"]).contains(token.trim()));
 
     done(&daemon, &["overlay", "set", "orders", "quarantine_after", "31.5"]);
     done(&daemon, &["overlay", "set", "orders", "preset", "wan"]);
-    let shown: Value =
-        serde_json::from_str(&done(&daemon, &["overlay", "show", "orders", "--json"])).expect("JSON");
+    let shown = json(&done(&daemon, &["overlay", "show", "orders", "--json"]));
     let shown = &shown["configuration"];
     assert_eq!(shown["quarantine_after"], json!(31.5));
     assert_eq!(shown["preset"], json!("wan"));
     assert_eq!(shown["port"], json!(port));
     assert_eq!(shown["symmetric_key"], json!("protected"));
     assert!(!shown.to_string().contains(KEY));
+    let table = done(&daemon, &["overlay", "show", "orders"]);
+    assert!(!table.contains("undefined") && table.contains("(changed by)"), "{table}");
 
+    let removed = json(&done(&daemon, &["overlay", "remove", "orders", "--json"]));
+    assert_eq!(removed["operation"], "remove_overlay");
+    assert_eq!(overlays(&daemon), json!(["main"]));
+    for command in
+        [&["overlay", "show"][..], &["stats"], &["overlay", "remove"], &["subscriptions"], &["key", "list"]]
+    {
+        let (code, _, told) = run(&daemon, &[command, &["orders"]].concat());
+        assert_eq!(code, 1);
+        assert!(told.contains("no overlay \"orders\"; there are: main"), "{command:?}: {told}");
+    }
+}
+
+#[test]
+fn all_properties_are_set_at_once_and_what_is_shown_can_be_given_back() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let (_, text) = orders();
+    let added = done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &text), "--json"]);
+    assert_eq!(json(&added)["operation"], "add_overlay");
+    let shown = || done(&daemon, &["overlay", "show", "orders", "--toml"]);
+    let before = shown();
+    assert!(before.contains("symmetric_key = \"protected\"") && !before.contains(KEY), "{before}");
+    let changed = before.replace("quarantine_after = 20", "quarantine_after = 33");
+    assert_ne!(before, changed);
+    let answer =
+        done(&daemon, &["overlay", "set", "orders", "--file", &properties(&daemon, &changed), "--json"]);
+    assert_eq!(json(&answer)["operation"], "reconfigure_overlay");
+    assert_eq!(shown(), changed);
+    // With the key written out it makes the overlay anew.
     done(&daemon, &["overlay", "remove", "orders"]);
-    assert_eq!(done(&daemon, &["overlay", "list"]), "main\n");
-    let (code, _, told) = run(&daemon, &["overlay", "show", "orders"]);
+    let whole = changed.replace("symmetric_key = \"protected\"", &format!("symmetric_key = \"{KEY}\""));
+    done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &whole)]);
+    assert_eq!(shown(), changed);
+    let (code, _, told) =
+        run(&daemon, &["overlay", "set", "orders", "--file", &properties(&daemon, "port = 1")]);
     assert_eq!(code, 1);
-    assert!(told.contains("orders"), "{told}");
+    assert!(told.contains("bad_property") && !told.contains("\\n"), "{told}");
+    assert!(told.lines().any(|line| line.starts_with("symmetric_key: ")), "a line each: {told}");
+}
+
+#[test]
+fn secrets_are_taken_from_files_alone() {
+    let daemon = Daemon::managed("127.0.0.1");
+    done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &orders().1)]);
+    for property in ["symmetric_key", "symmetric_keys", "secret", "client_secrets"] {
+        let (code, _, told) = run(&daemon, &["overlay", "set", "orders", property, "known-to-all"]);
+        assert_eq!(code, 1);
+        assert!(
+            told.contains("--file FILE` (- for standard input)") && !told.contains("known-to-all"),
+            "{told}"
+        );
+    }
+    done(&daemon, &["overlay", "set", "orders", "secret", "--file", &properties(&daemon, "1234567890\n")]);
+    done(&daemon, &["overlay", "set", "orders", "secret", "null"]);
+}
+
+#[test]
+fn an_overlay_made_over_rest_shows_its_members_and_subscriptions() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let (port, text) = orders();
+    let text = format!("{text}member_name = \"orders-1\"\n");
+    done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &text)]);
+    let members = json(&done(&daemon, &["members", "--overlay", "orders", "--json"]));
+    assert_eq!(members["members"][0]["name"], "orders-1");
+    assert_eq!(members["members"][0]["address"], json!(format!("127.0.0.1:{port}")));
+    let table = done(&daemon, &["members", "--overlay", "orders"]);
+    assert!(table.starts_with("NAME") && table.contains("orders-1"), "{table}");
+    let (code, _, told) = run(&daemon, &["members", "--overlay", "orders", "--watch"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("gossiperl events orders"), "{told}");
+    let (code, _, told) = run(&daemon, &["members", "--overlay", "nope"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("there are: main, orders"), "{told}");
+
+    let _subscriber =
+        Running::start(daemon.command(&["subscribe", "news", "--name", "reader"]), "subscribed to");
+    let subscriptions = json(&done(&daemon, &["subscriptions", "main", "--json"]));
+    assert_eq!(subscriptions["subscriptions"][0]["member_name"], "reader");
+    let table = done(&daemon, &["subscriptions", "main"]);
+    assert!(table.lines().any(|row| row.starts_with("news  reader  host-1")), "{table}");
+}
+
+#[test]
+fn a_broken_configuration_keeps_nobody_from_a_daemon_that_is_well() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let mut file = fs::OpenOptions::new().append(true).open(daemon.config()).expect("opened");
+    writeln!(file, "port = 5\nthis is = no TOML").expect("written");
+    let (code, listed, told) = run(&daemon, &["overlay", "list", "--json"]);
+    assert_eq!((code, &json(&listed)["overlays"]), (0, &json!(["main"])), "{told}");
+    assert_eq!(told.matches("warning: ").count(), 1, "{told}");
+    assert!(told.contains("gossiperl check"), "{told}");
 }
 
 #[test]
@@ -108,10 +207,20 @@ fn credentials_come_from_files_and_the_environment() {
     };
     let user = fs::read_to_string(data.join("rest/rest_user")).expect("credentials");
     let token = fs::read_to_string(data.join("overlays/main/token")).expect("a token");
-    assert_eq!(from_elsewhere(&["overlay", "list"], "GOSSIPERL_REST_USER", user.trim()).1, "main\n");
+    let listed = from_elsewhere(&["overlay", "list"], "GOSSIPERL_REST_USER", user.trim()).1;
+    assert!(listed.contains("main"), "{listed}");
     let (code, printed, _) = from_elsewhere(&["stats", "main"], "GOSSIPERL_TOKEN", token.trim());
     assert_eq!(code, 0);
-    assert!(printed.starts_with("FIGURE"), "{printed}");
+    assert!(printed.starts_with("overlay main, ") && printed.contains("\nFIGURE"), "{printed}");
+    // One that others can read is told of.
+    let file = daemon.config().with_file_name("credentials");
+    for (mode, warnings) in [(0o600, 0), (0o666, 1)] {
+        fs::write(&file, &user).expect("written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("set");
+        let command = ["overlay", "list", "--credentials", file.to_str().expect("text")];
+        let (code, _, told) = from_elsewhere(&command, "GOSSIPERL_TOKEN", "");
+        assert_eq!((code, told.matches("chmod 600").count()), (0, warnings), "{told}");
+    }
     let (code, _, told) =
         from_elsewhere(&["overlay", "list"], "GOSSIPERL_REST_USER", "rest_user:wrong password");
     assert_eq!(code, 1);
@@ -161,17 +270,18 @@ fn a_reload_takes_over_a_changed_file() {
     )
     .expect("written");
     assert!(done(&daemon, &["reload"]).contains("taken over"));
-    assert_eq!(done(&daemon, &["overlay", "list"]), "main\nsecond\n");
+    assert_eq!(json(&done(&daemon, &["reload", "--json"]))["status"], "reconfigured");
+    assert_eq!(overlays(&daemon), json!(["main", "second"]));
     let good = fs::read(daemon.config()).expect("read");
     writeln!(file, "port = 5").expect("written");
     let (code, _, told) = run(&daemon, &["reload"]);
-    assert_eq!(code, 78, "the command reads the file, too: {told}");
-    assert!(told.contains("duplicate key") && !told.contains(KEY), "{told}");
+    assert_eq!(code, 1);
+    assert!(told.contains("duplicate key") && !told.contains(KEY) && !told.contains("\\n"), "{told}");
     daemon.signal(Signal::SIGHUP);
     let log = daemon.wait_for("not taken over");
     assert!(!log.contains(KEY), "{log}");
     fs::write(daemon.config(), good).expect("written");
-    assert_eq!(done(&daemon, &["overlay", "list"]), "main\nsecond\n", "as it was");
+    assert_eq!(overlays(&daemon), json!(["main", "second"]), "as it was");
 }
 
 #[test]
@@ -193,9 +303,9 @@ fn draining_waits_for_subscribers_and_then_nothing_is_served() {
     for number in 0..20 {
         done(&daemon, &["publish", "news", &format!("message {number}")]);
     }
-    let (code, _, told) = run(&daemon, &["drain", "--within", "1"]);
-    assert_eq!(code, 1);
-    assert!(told.contains("still waits") && told.contains("\"overlay\":\"main\""), "{told}");
+    let (code, printed, told) = run(&daemon, &["drain", "--within", "1", "--json"]);
+    assert_eq!((code, &json(&printed)["end"]), (1, &json!("draining")));
+    assert!(told.contains("still waits") && told.contains(" messages in overlay main"), "{told}");
     let (code, _, told) = run(&daemon, &["publish", "news", "too late", "--within", "1"]);
     assert_eq!(code, 1, "nothing new is taken: {told}");
     let (code, _, told) = run(&daemon, &["overlay", "add", "orders", &properties(&daemon, &orders().1)]);
@@ -205,7 +315,7 @@ fn draining_waits_for_subscribers_and_then_nothing_is_served() {
     subscriber.signal(Signal::SIGCONT);
     assert!(done(&daemon, &["drain"]).contains("can be stopped"));
     (0..20).for_each(|number| drop(subscriber.out.wait_for(&[&format!("message {number}")])));
-    assert_eq!(done(&daemon, &["overlay", "list"]), "");
+    assert_eq!(overlays(&daemon), json!([]));
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.code(), 0);
 }
@@ -222,15 +332,18 @@ fn a_drain_that_does_not_complete_is_called_off() {
     assert!(done(&daemon, &["drain", "--cancel"]).contains("taken again"));
     done(&daemon, &["publish", "news", "after"]);
     done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &orders().1)]);
-    // So is one that is still waited for.
-    let waits = Running::spawn(daemon.command(&["drain", "--within", "60"]));
-    within_patience("the overlays drain", || {
-        (run(&daemon, &["publish", "news", "held", "--within", "1"]).0 == 1).then_some(())
-    });
-    done(&daemon, &["drain", "--cancel"]);
-    let (code, _, told) = waits.ended();
-    assert_eq!(code, 1);
-    assert!(told.contains("called off"), "{told}");
+    // So is one that is still waited for, also one that would leave in any case.
+    for how in [&["--within", "60"][..], &["--within", "20", "--force"]] {
+        let waits = Running::spawn(daemon.command(&[&["drain"], how].concat()));
+        within_patience("the overlays drain", || {
+            (run(&daemon, &["publish", "news", "held", "--within", "1"]).0 == 1).then_some(())
+        });
+        let taken = json(&done(&daemon, &["drain", "--cancel", "--json"]));
+        assert_eq!(taken["operation"], "end_drain");
+        let (code, printed, told) = waits.ended();
+        assert_eq!((code, printed.as_str()), (1, ""), "{told}");
+        assert!(told.contains("called off"), "{told}");
+    }
     done(&daemon, &["publish", "news", "at last"]);
 
     subscriber.signal(Signal::SIGCONT);
@@ -241,6 +354,17 @@ fn a_drain_that_does_not_complete_is_called_off() {
     let (code, _, told) = run(&daemon, &["drain", "--cancel"]);
     assert_eq!(code, 1, "what is left is left");
     assert!(told.contains("stopping"), "{told}");
+}
+
+#[test]
+fn a_drain_that_is_forced_tells_what_is_lost() {
+    let daemon = Daemon::managed("127.0.0.1");
+    let subscriber = Running::start(daemon.command(&["subscribe", "news"]), "subscribed to");
+    subscriber.signal(Signal::SIGSTOP);
+    done(&daemon, &["publish", "news", "lost"]);
+    assert_eq!(run(&daemon, &["drain", "--within", "18446744073709551615"]).0, 2);
+    let told = done(&daemon, &["drain", "--within", "0", "--force"]);
+    assert!(told.contains("in overlay main") && told.contains("can be stopped"), "{told}");
 }
 
 #[test]
@@ -285,6 +409,10 @@ fn keys_are_listed_added_used_and_retired() {
     done(&daemon, &["key", "use", "main", &both[1]]);
     done(&daemon, &["key", "retire", "main", &both[0]]);
     assert_eq!(ids(&listed(&daemon)), [both[1].clone()]);
+    assert!(listed(&daemon)["timestamp"].is_u64());
+    let (code, _, told) = run(&daemon, &["key", "retire", "main", "deadbeef"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("no daemon of overlay main has a key deadbeef"), "{told}");
     let table = done(&daemon, &["key", "list", "main"]);
     assert!(table.contains("host-1") && table.contains(&format!("*{}", both[1])), "{table}");
     done(&daemon, &["publish", "news", "hello", "--key-file", file]);

@@ -14,7 +14,7 @@ use clap_mangen::{
     roff::{Inline, Roff, bold, roman},
 };
 
-use crate::service;
+use crate::{cli::management::ENVIRONMENT as MANAGEMENT_ENVIRONMENT, service};
 
 const MANUAL: &str = "gossiperl";
 const SOURCE: &str = concat!("gossiperl ", env!("CARGO_PKG_VERSION"));
@@ -37,21 +37,20 @@ pub(super) fn run(folder: &Path, gossiperl: Command) -> anyhow::Result<()> {
 
 /// The page of a command and those of its subcommands.
 fn commands(command: &Command, write: &impl Fn(&str, &[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let man = Man::new(command.clone()).date(DATE).manual(MANUAL).source(SOURCE);
+    // What its help says of the environment has a section here.
+    let man = Man::new(command.clone().after_help(None::<&str>)).date(DATE).manual(MANUAL).source(SOURCE);
     let mut page = Vec::new();
     man.render(&mut page)?;
     let mut end = Roff::new();
     let parent = command.get_name() == "gossiperl";
+    let manages = command.get_arguments().any(|argument| argument.get_id() == "credentials");
+    let of_clients: &[_] = if parent { &CLIENT_ENVIRONMENT } else { &[] };
+    let of_managers: &[_] = if parent || manages { &MANAGEMENT_ENVIRONMENT } else { &[] };
+    let environment = [of_managers, of_clients].concat();
+    if !environment.is_empty() {
+        section(&mut end, "ENVIRONMENT", &environment);
+    }
     if parent {
-        section(
-            &mut end,
-            "ENVIRONMENT",
-            &[
-                ("GOSSIPERL_CONFIG", "The daemon's configuration, where --config does not name it."),
-                ("GOSSIPERL_KEY", "The overlay's key, where neither a file nor a configuration has it."),
-                ("GOSSIPERL_SECRET", "The client's secret, likewise."),
-            ],
-        );
         exits(&mut end);
     }
     let pages: &[&str] =
@@ -61,6 +60,12 @@ fn commands(command: &Command, write: &impl Fn(&str, &[u8]) -> anyhow::Result<()
     write(&man.get_filename(), &page)?;
     command.get_subcommands().filter(|it| !it.is_hide_set()).try_for_each(|it| commands(it, write))
 }
+
+/// The variables that commands read which talk to the daemon as clients, beside the configuration's.
+const CLIENT_ENVIRONMENT: [(&str, &str); 2] = [
+    ("GOSSIPERL_KEY", "The overlay's key, where neither a file nor a configuration has it."),
+    ("GOSSIPERL_SECRET", "The client's secret, likewise."),
+];
 
 /// gossiperld(8).
 fn daemon(command: Command) -> io::Result<Vec<u8>> {
@@ -113,8 +118,8 @@ fn daemon(command: Command) -> io::Result<Vec<u8>> {
 }
 
 const SIGHUP: &str = "Read the configuration again, as POST /reconfigure does: overlays of the file are added, changed and left, and users and \
-     certificates of the management interface replaced. A file that is refused changes nothing. data_dir, [log] and where the \
-     management interface listens take effect at the next start.";
+     certificates of the management interface replaced. A file that is refused changes nothing. The log's level and \
+     [statistics] change at once; data_dir, the log's format and where the management interface listens at the next start.";
 
 /// What both programs end with.
 fn exits(page: &mut Roff) {

@@ -99,12 +99,14 @@ impl Key {
             }
         };
         work(async {
-            let (server, token) = (Server::of(&how.management)?, how.management.token(&overlay)?);
+            let server = Server::of(&how.management)?;
+            let token = server.token(&how.management, &overlay).await?;
             let (id, forced) = path.split_once('?').unwrap_or((&path, ""));
             let place =
                 if id.is_empty() { format!("keys/{overlay}") } else { format!("keys/{overlay}/{id}") };
             let report = server.send_query(method, &place, forced, &token, body.as_ref()).await?;
-            print(&report, how.json)
+            print(&report, how.json)?;
+            judge(&report)
         })
     }
 }
@@ -126,36 +128,57 @@ fn make(file: &Path) -> anyhow::Result<Zeroizing<String>> {
     Ok(key)
 }
 
-/// A row for each daemon, and an error where some have not done it.
+/// A row for each daemon.
 fn print(report: &Value, json: bool) -> anyhow::Result<()> {
     if json {
-        output::line(report)?;
-    } else {
-        let mut rows = vec![heading(&["DAEMON", "ADDRESS", "STATE", "RESULT", "KEYS (* SEALS, CLIENTS)"])];
-        for daemon in report["daemons"].as_array().into_iter().flatten() {
-            let key = |key: &Value| {
-                let seals = if key["seals"] == true { "*" } else { "" };
-                format!("{seals}{} ({})", text(&key["id"]), key["clients"])
-            };
-            let keys: Vec<String> = daemon["keys"].as_array().into_iter().flatten().map(key).collect();
-            let result = match daemon["message"].as_str() {
-                Some(why) => format!("{}: {why}", text(&daemon["result"])),
-                None => text(&daemon["result"]),
-            };
-            rows.push(vec![
-                text(&daemon["name"]),
-                text(&daemon["address"]),
-                text(&daemon["state"]),
-                result,
-                keys.join(" "),
-            ]);
-        }
-        output::table(&rows)?;
+        return Ok(output::line(report)?);
     }
-    match report["complete"].as_bool() {
-        Some(true) => Ok(()),
-        _ => anyhow::bail!(
-            "not every daemon has done it: the same command again reaches those that are back, and changes nothing at the others"
-        ),
+    let mut rows = vec![heading(&["DAEMON", "ADDRESS", "STATE", "RESULT", "KEYS (* SEALS, CLIENTS)"])];
+    for daemon in daemons(report) {
+        let key = |key: &Value| {
+            let seals = if key["seals"] == true { "*" } else { "" };
+            format!("{seals}{} ({})", text(&key["id"]), key["clients"])
+        };
+        let keys: Vec<String> = daemon["keys"].as_array().into_iter().flatten().map(key).collect();
+        let result = match daemon["message"].as_str() {
+            Some(why) => format!("{}: {why}", text(&daemon["result"])),
+            None => text(&daemon["result"]),
+        };
+        rows.push(vec![
+            text(&daemon["name"]),
+            text(&daemon["address"]),
+            text(&daemon["state"]),
+            result,
+            keys.join(" "),
+        ]);
     }
+    Ok(output::table(&rows)?)
+}
+
+/// An error where some daemons have not done it, or there was nothing to do at any.
+fn judge(report: &Value) -> anyhow::Result<()> {
+    let operation = report["operation"].as_str().unwrap_or_default();
+    if report["complete"] != true {
+        let names = daemons(report)
+            .filter(|daemon| daemon["result"] == "silent" || daemon["result"] == "refused")
+            .map(|daemon| text(&daemon["name"]));
+        let names = names.collect::<Vec<_>>().join(", ");
+        anyhow::ensure!(operation != "list", "the list is not whole: {names} did not answer");
+        anyhow::bail!(
+            "not every daemon has done it ({names}): the same command again reaches those that are back, and changes nothing at the others"
+        );
+    }
+    // A key that was retired everywhere and one that never was look alike; a slip of the hand must not look like done.
+    if operation == "retire" && daemons(report).all(|daemon| daemon["result"] == "already") {
+        let overlay = text(&report["overlay"]);
+        anyhow::bail!(
+            "no daemon of overlay {overlay} has a key {}: nothing was changed. `gossiperl key list {overlay}` shows the ids",
+            text(&report["key"])
+        );
+    }
+    Ok(())
+}
+
+fn daemons(report: &Value) -> impl Iterator<Item = &Value> {
+    report["daemons"].as_array().into_iter().flatten()
 }

@@ -1,24 +1,24 @@
 //! Commands for operators, over the management interface of a daemon: overlays, keys, statistics, tokens, events, reloading.
 
 mod credentials;
+mod drain;
 mod events;
 mod key;
+mod looking;
 mod overlay;
 mod request;
+mod silence;
 mod stats;
 
-pub(super) use credentials::Management;
+pub(super) use credentials::{ENVIRONMENT, Management};
+pub(super) use drain::Drain;
 pub(super) use events::Events;
 pub(super) use key::Key;
+pub(super) use looking::{Subscriptions, members};
 pub(super) use overlay::Overlay;
 pub(super) use stats::Stats;
 
-use std::{
-    fs,
-    io::Read,
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::{fs, io::Read, path::Path};
 
 use anyhow::Context;
 use clap::Args;
@@ -45,60 +45,12 @@ pub(crate) struct Tokens {
 /// Options of `reload`.
 #[derive(Debug, Args)]
 pub(crate) struct Reload {
-    #[command(flatten)]
-    management: Management,
-}
-
-/// Options of `drain`.
-#[derive(Debug, Args)]
-pub(crate) struct Drain {
-    /// How long to wait for subscribers
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    within: u64,
-    /// Leave in the end although something waits: it is lost
+    /// Print JSON as the daemon answers it
     #[arg(long)]
-    force: bool,
-    /// End a drain that did not complete: messages and changes are taken again
-    #[arg(long, conflicts_with_all = ["within", "force"])]
-    cancel: bool,
+    json: bool,
     #[command(flatten)]
     management: Management,
 }
-
-impl Drain {
-    pub(crate) fn run(self) -> anyhow::Result<()> {
-        work(async {
-            let server = Server::of(&self.management)?;
-            let role = self.management.role(Role::Superuser)?;
-            if self.cancel {
-                server.send(reqwest::Method::DELETE, "drain", &role, None).await?;
-                return Ok(output::line("messages and changes are taken again")?);
-            }
-            let by = Instant::now() + Duration::from_secs(self.within);
-            loop {
-                let left = by.saturating_duration_since(Instant::now()).as_secs();
-                let forced = self.force && left <= STEP;
-                let query = format!("within={}&forced={forced}", left.min(STEP));
-                let answer = server.send_query(reqwest::Method::POST, "drain", &query, &role, None).await?;
-                if forced || answer["complete"] == true {
-                    return Ok(output::line("nothing is served any more: the daemon can be stopped")?);
-                }
-                if answer["draining"] == false {
-                    anyhow::bail!("the drain was called off: messages and changes are taken again");
-                }
-                if left == 0 {
-                    anyhow::bail!(
-                        "something still waits: {}. Ask again, add --force, or end it with `gossiperl drain --cancel`",
-                        answer["overlays"]
-                    );
-                }
-            }
-        })
-    }
-}
-
-/// What is waited for in one request, seconds.
-const STEP: u64 = 20;
 
 impl Tokens {
     pub(crate) fn run(self) -> anyhow::Result<()> {
@@ -123,6 +75,9 @@ impl Reload {
             let server = Server::of(&self.management)?;
             let role = self.management.role(Role::Superuser)?;
             let answer = server.send(reqwest::Method::POST, "reconfigure", &role, None).await?;
+            if self.json {
+                return Ok(output::line(answer)?);
+            }
             output::line(match answer["status"].as_str() {
                 Some("no_config") => "the daemon was started without a configuration file",
                 _ => "the configuration was read again and taken over",

@@ -1,13 +1,16 @@
 //! Requests to the management interface, and what it refuses in words.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::Value;
 
-use super::credentials::{Management, Proof};
-use crate::http;
+use super::{
+    credentials::{Management, Proof, Role, Trust},
+    silence, text,
+};
+use crate::{http, printable::Printable};
 
 /// Longest time for a request, its answer included; a little more than the daemon's own.
 const WITHIN: Duration = Duration::from_secs(35);
@@ -34,10 +37,14 @@ impl Server {
     }
 
     fn within(management: &Management, within: Option<Duration>) -> anyhow::Result<Self> {
-        let (url, cacert) = management.server()?;
+        let (url, trust) = management.server()?;
         let url: Url =
             url.parse().map_err(|_| anyhow!("{url:?} is no URL, such as https://127.0.0.1:8080"))?;
-        let client = http::client(&url, cacert.as_deref(), within)?;
+        let client = match trust {
+            Trust::System => http::client(&url, None, within),
+            Trust::Authorities(file) => http::client(&url, Some(&file), within),
+            Trust::This(file) => http::client_of(&file, within),
+        }?;
         Ok(Server { client, url, own: management.is_own() })
     }
 
@@ -80,6 +87,37 @@ impl Server {
             .context("the answer is no JSON; is this gossiperld's management interface?")
     }
 
+    /// What proves that an overlay is ours to manage. Where it is missing because there is no such overlay, that is told.
+    pub(super) async fn token(&self, management: &Management, overlay: &str) -> anyhow::Result<Proof> {
+        let missing = match management.token(overlay) {
+            Ok(token) => return Ok(token),
+            Err(missing) => missing,
+        };
+        // Whoever asks may learn that there is none.
+        let asked = self.client.get(self.url_of(&format!("configuration/{overlay}"))?).send().await;
+        if !asked.is_ok_and(|answer| answer.status() == StatusCode::NOT_FOUND) {
+            return Err(missing);
+        }
+        let listed = match management.role(Role::RestUser) {
+            Ok(user) => self.get("overlays", &user).await.ok(),
+            Err(_) => None,
+        };
+        let names = listed.iter().flat_map(|listed| listed["overlays"].as_array()).flatten();
+        let names: Vec<_> = names.filter_map(Value::as_str).map(|name| Printable(name).to_string()).collect();
+        match names.is_empty() {
+            true => bail!("there is no overlay {overlay:?}; `gossiperl overlay list` shows those there are"),
+            false => bail!("there is no overlay {overlay:?}; there are: {}", names.join(", ")),
+        }
+    }
+
+    /// The address of a path whose parts are separated by slashes.
+    fn url_of(&self, path: &str) -> anyhow::Result<Url> {
+        let mut url = self.url.clone();
+        let parts = url.path_segments_mut();
+        parts.map_err(|()| anyhow!("{} can have no path", self.url))?.pop_if_empty().extend(path.split('/'));
+        Ok(url)
+    }
+
     /// A request that is not sent yet.
     pub(super) fn request(
         &self,
@@ -87,37 +125,18 @@ impl Server {
         path: &str,
         proof: &Proof,
     ) -> anyhow::Result<RequestBuilder> {
-        let mut url = self.url.clone();
-        let parts = url.path_segments_mut();
-        parts.map_err(|()| anyhow!("{} can have no path", self.url))?.pop_if_empty().extend(path.split('/'));
-        let request = self.client.request(method, url);
+        let request = self.client.request(method, self.url_of(path)?);
         Ok(match proof {
             Proof::Basic(user, password) => request.basic_auth(user, Some(password.as_str())),
             Proof::Token(token) => request.header("x-session-token", token.as_str()),
         })
     }
 
-    /// What it means that there is no answer.
-    fn silence(&self, error: &reqwest::Error) -> String {
-        let mut cause: Option<&dyn std::error::Error> = Some(error);
-        while let Some(error) = cause {
-            let refused = error.downcast_ref::<io::Error>().map(io::Error::kind);
-            if self.own && refused == Some(io::ErrorKind::ConnectionRefused) {
-                return format!(
-                    "gossiperld is not running: it was at {} and has ended without leaving. Start it, or give --url",
-                    self.url
-                );
-            }
-            cause = error.source();
-        }
-        format!("the management interface at {} does not answer", self.url)
-    }
-
     /// Sends it; what is refused is an error with the daemon's own words.
     pub(super) async fn answered(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let answer = request.send().await.map_err(reqwest::Error::without_url);
         let answer = answer.map_err(|error| {
-            let what = self.silence(&error);
+            let what = silence::meaning(&self.url, self.own, &error);
             anyhow::Error::new(error).context(what)
         })?;
         if answer.status().is_success() {
@@ -125,14 +144,19 @@ impl Server {
         }
         let status = answer.status();
         let problem: Value = serde_json::from_slice(&read(answer).await?).unwrap_or_default();
-        match problem["detail"].as_str() {
-            Some(detail) => bail!(
-                "{} ({status}, {})",
-                crate::printable::Printable(detail),
-                problem["code"].as_str().unwrap_or("-")
-            ),
-            None => bail!("refused: {status}"),
-        }
+        let Some(detail) = problem["detail"].as_str() else { bail!("refused: {status}") };
+        // Several properties have a line each.
+        let wrong: Vec<_> = problem["properties"].as_array().into_iter().flatten().collect();
+        let lines: Vec<String> = match wrong.len() {
+            0 | 1 => detail.lines().map(|line| Printable(line).to_string()).collect(),
+            _ => {
+                let wrong = wrong.into_iter();
+                let told =
+                    wrong.map(|wrong| format!("{}: {}", text(&wrong["property"]), text(&wrong["detail"])));
+                std::iter::once("refused".to_owned()).chain(told).collect()
+            }
+        };
+        bail!("{} ({status}, {})", lines.join("\n"), text(&problem["code"]))
     }
 }
 

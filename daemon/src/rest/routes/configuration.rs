@@ -6,12 +6,9 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::refusals::OfOverlay;
-use crate::{
-    manage::Owner,
-    rest::{
-        answer::{Json, timestamp},
-        auth::Overlay,
-    },
+use crate::rest::{
+    answer::{Json, timestamp},
+    auth::Overlay,
 };
 
 /// An overlay's configuration.
@@ -41,10 +38,7 @@ pub(super) struct Configuration {
 pub(super) async fn configuration(Overlay(running): Overlay) -> Json<Configuration> {
     let answer = Configuration {
         configuration: running.settings().shown(running.handle().member_name()),
-        owner: match running.owner() {
-            Owner::File => "file",
-            Owner::Rest(_) => "rest",
-        },
+        owner: running.owner().name(),
         operation: "configuration",
         overlay: running.settings().name.clone(),
         timestamp: timestamp(),

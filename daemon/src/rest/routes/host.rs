@@ -96,7 +96,10 @@ pub(super) async fn reconfigure(
 /// What became of draining.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Drain {
-    /// Whether everything was handed over, and the overlays left.
+    /// How it ended: `left` (the overlays are left: the daemon can be stopped), `draining` (something waits still, and the overlays go on draining: ask again) or
+    /// `called_off` (by DELETE meanwhile: the overlays take messages again).
+    end: &'static str,
+    /// Whether everything was handed over, and the overlays left; `false` with `left` where that was forced.
     complete: bool,
     /// Whether the overlays go on draining: not where they are left, nor where it was called off meanwhile.
     draining: bool,
@@ -160,6 +163,11 @@ pub(super) async fn drain(
     let drained = async move { host.drain(Duration::from_secs(how.within), how.forced).await };
     let (drained, end) = shared.host.to_the_end(drained).await?;
     let answer = Drain {
+        end: match end {
+            DrainEnd::Left => "left",
+            DrainEnd::Draining => "draining",
+            DrainEnd::CalledOff => "called_off",
+        },
         draining: end == DrainEnd::Draining,
         complete: end == DrainEnd::Left && drained.iter().all(|overlay| overlay.waiting == 0),
         overlays: drained

@@ -8,8 +8,9 @@ use axum::{
 };
 use gossiperl_idl::sealed::KeyId;
 use gossiperl_overlay::KeyCommand;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::refusals::{OfBody, OfOverlay};
@@ -18,18 +19,27 @@ use crate::{
     manage::Running,
     rest::{
         Shared,
-        answer::{Json, JsonObject},
+        answer::{Json, JsonObject, timestamp},
         auth::{Overlay, path_value},
         problem::{Code, Problem, ProblemBody},
     },
 };
+
+/// What became of it, daemon by daemon.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Keys {
+    #[serde(flatten)]
+    report: KeysReport,
+    /// Unix time, seconds.
+    timestamp: i64,
+}
 
 /// Lists the keys of every daemon of the overlay, by their ids.
 #[utoipa::path(
     get, path = "/keys/{overlay}", tag = "keys", security(("token" = []), ("overlay" = [])),
     params(("overlay" = String, Path)),
     responses(
-        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 200, body = Keys, content_type = "application/json"),
         OfOverlay,
         (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
@@ -37,7 +47,7 @@ use crate::{
 pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
-) -> Result<Json<KeysReport>, Problem> {
+) -> Result<Json<Keys>, Problem> {
     change(&shared, running, KeyCommand::List).await
 }
 
@@ -47,7 +57,7 @@ pub(super) async fn list(
     params(("overlay" = String, Path)),
     request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "`key`: 16 to 1,024 bytes"),
     responses(
-        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 200, body = Keys, content_type = "application/json"),
         OfBody,
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
@@ -58,7 +68,7 @@ pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
     JsonObject(body): JsonObject,
-) -> Result<Json<KeysReport>, Problem> {
+) -> Result<Json<Keys>, Problem> {
     let key = read_key(body).map_err(|text| Problem::new(Code::BadKey, text))?;
     change(&shared, running, KeyCommand::Add(key)).await
 }
@@ -72,7 +82,7 @@ pub(super) async fn add(
         ("forced" = Option<bool>, Query, description = "In spite of daemons that lack the key or are silent"),
     ),
     responses(
-        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 200, body = Keys, content_type = "application/json"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
@@ -84,7 +94,7 @@ pub(super) async fn promote(
     Overlay(running): Overlay,
     Key(id): Key,
     Forced(forced): Forced,
-) -> Result<Json<KeysReport>, Problem> {
+) -> Result<Json<Keys>, Problem> {
     change(&shared, running, KeyCommand::Use { id, forced }).await
 }
 
@@ -97,7 +107,7 @@ pub(super) async fn promote(
         ("forced" = Option<bool>, Query, description = "In spite of daemons that seal with the key or are silent"),
     ),
     responses(
-        (status = 200, body = KeysReport, content_type = "application/json"),
+        (status = 200, body = Keys, content_type = "application/json"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
@@ -109,19 +119,15 @@ pub(super) async fn retire(
     Overlay(running): Overlay,
     Key(id): Key,
     Forced(forced): Forced,
-) -> Result<Json<KeysReport>, Problem> {
+) -> Result<Json<Keys>, Problem> {
     change(&shared, running, KeyCommand::Retire { id, forced }).await
 }
 
 /// Carried out to its end, whether or not the caller still waits.
-async fn change(
-    shared: &Shared,
-    running: Arc<Running>,
-    command: KeyCommand,
-) -> Result<Json<KeysReport>, Problem> {
+async fn change(shared: &Shared, running: Arc<Running>, command: KeyCommand) -> Result<Json<Keys>, Problem> {
     let changed = async move { running.handle().change_key(command).await };
     match shared.host.to_the_end(changed).await? {
-        Ok(report) => Ok(Json(StatusCode::OK, report)),
+        Ok(report) => Ok(Json(StatusCode::OK, Keys { report, timestamp: timestamp() })),
         Err(KeyError::Ended) => Err(Problem::new(Code::Stopping, KeyError::Ended.to_string())),
         Err(error) => {
             let problem = Problem::new(Code::KeysRefused, error.to_string()).because(error.code());

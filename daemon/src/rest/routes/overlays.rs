@@ -1,35 +1,77 @@
 //! Overlays listed, added, changed and removed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{
-    extract::State,
+    extract::{Query, State, rejection::QueryRejection},
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinSet;
 use utoipa::ToSchema;
 
 use super::refusals::{OfBody, OfHost, OfOverlay};
 use crate::{
-    manage::Host,
+    manage::Running,
     rest::{
         Shared,
         answer::{Json, JsonObject, JsonValue, timestamp},
         auth::{self, Overlay, RestUser},
-        problem::{Problem, ProblemBody},
+        problem::{Code, Problem, ProblemBody},
     },
 };
 
-/// The overlays of the host.
+/// An overlay is not answered for after this time.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The overlays of the host that are left.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Overlays {
     /// Their names, in order.
     overlays: Vec<String>,
-    /// What was done: `overlays` or `remove_overlay`.
+    /// `remove_overlay`.
     operation: &'static str,
     /// Unix time, seconds.
     timestamp: i64,
+}
+
+/// The overlays of the host, with how each fares where that was asked for.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Listed {
+    /// Their names, in order.
+    overlays: Vec<String>,
+    /// How each fares, with `details=true`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Vec<Details>>,
+    /// `overlays`.
+    operation: &'static str,
+    /// Unix time, seconds.
+    timestamp: i64,
+}
+
+/// How an overlay fares.
+#[derive(Serialize, ToSchema)]
+struct Details {
+    /// Its name.
+    overlay: String,
+    /// Who changes it: `file` or `rest`.
+    owner: &'static str,
+    /// Its UDP port.
+    port: u16,
+    /// `serving`, `draining` (the host is), `restarting` or `silent` (it does not answer).
+    state: &'static str,
+    /// Daemons by state, ourselves among them; where the overlay does not answer nothing.
+    daemons: BTreeMap<&'static str, u64>,
+    /// This host's clients, likewise.
+    clients: BTreeMap<&'static str, u64>,
+}
+
+/// What is wanted of the list.
+#[derive(Deserialize)]
+pub(super) struct HowToList {
+    #[serde(default)]
+    details: bool,
 }
 
 /// An overlay that was added.
@@ -59,20 +101,62 @@ pub(super) struct Changed {
     timestamp: i64,
 }
 
-fn overlays(host: &Host, operation: &'static str) -> Overlays {
-    Overlays { overlays: host.names(), operation, timestamp: timestamp() }
-}
-
 /// Lists the overlays of this host.
 #[utoipa::path(
     get, path = "/overlays", tag = "overlays", security(("rest_user" = [])),
+    params(("details" = Option<bool>, Query, description = "Whether to tell how each fares, too")),
     responses(
-        (status = 200, body = Overlays, content_type = "application/json"),
+        (status = 200, body = Listed, content_type = "application/json"),
+        (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfHost,
     )
 )]
-pub(super) async fn list(State(shared): State<Arc<Shared>>, _: RestUser) -> Json<Overlays> {
-    Json(StatusCode::OK, overlays(&shared.host, "overlays"))
+pub(super) async fn list(
+    State(shared): State<Arc<Shared>>,
+    _: RestUser,
+    how: Result<Query<HowToList>, QueryRejection>,
+) -> Result<Json<Listed>, Problem> {
+    let how = how.map_err(|_| Problem::new(Code::BadRequest, "details must be true or false"))?;
+    let all = shared.host.all();
+    let details = match how.details {
+        true => Some(details(&all, shared.host.is_ending()).await),
+        false => None,
+    };
+    let overlays = all.iter().map(|running| running.settings().name.clone()).collect();
+    let answer = Listed { overlays, details, operation: "overlays", timestamp: timestamp() };
+    Ok(Json(StatusCode::OK, answer))
+}
+
+/// How these fare. They are asked at the same time, and an answer is waited for in bounded time.
+async fn details(all: &[Arc<Running>], ending: bool) -> Vec<Details> {
+    let mut asked = JoinSet::new();
+    for (at, running) in all.iter().enumerate() {
+        let handle = running.handle().clone();
+        asked.spawn(async move { (at, tokio::time::timeout(PATIENCE, handle.statistics()).await) });
+    }
+    let mut told: BTreeMap<usize, _> = BTreeMap::new();
+    while let Some(answer) = asked.join_next().await {
+        told.extend(answer.ok());
+    }
+    let one = |(at, running): (usize, &Arc<Running>)| {
+        let (state, statistics) = match told.remove(&at) {
+            Some(Ok(Ok(statistics))) if ending => ("draining", Some(statistics)),
+            Some(Ok(Ok(statistics))) => ("serving", Some(statistics)),
+            Some(Ok(Err(_))) => ("restarting", None),
+            Some(Err(_)) | None => ("silent", None),
+        };
+        let gauges = statistics.map(|statistics| statistics.overlay.gauges).unwrap_or_default();
+        let settings = running.settings();
+        Details {
+            overlay: settings.name.clone(),
+            owner: running.owner().name(),
+            port: settings.port,
+            state,
+            daemons: BTreeMap::from(gauges.daemons.named()),
+            clients: BTreeMap::from(gauges.clients.named()),
+        }
+    };
+    all.iter().enumerate().map(one).collect()
 }
 
 /// Adds an overlay with the properties in the body. It is kept on disk and returns after a restart.
@@ -178,7 +262,9 @@ pub(super) async fn remove(
 ) -> Result<Json<Overlays>, Problem> {
     let (host, name) = (shared.host.clone(), overlay.0.settings().name.clone());
     shared.host.to_the_end(async move { host.remove(&name).await }).await??;
-    Ok(Json(StatusCode::ACCEPTED, overlays(&shared.host, "remove_overlay")))
+    let answer =
+        Overlays { overlays: shared.host.names(), operation: "remove_overlay", timestamp: timestamp() };
+    Ok(Json(StatusCode::ACCEPTED, answer))
 }
 
 fn changed(status: StatusCode, overlay: String, property: Option<String>) -> Json<Changed> {
