@@ -4,7 +4,7 @@ use gossiperl_client::SlowPolicy;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Daemon, KEY, Legacy, Setup, soon, until};
+use crate::support::{As, Daemon, KEY, Legacy, Setup, soon, until};
 
 #[tokio::test]
 async fn membership_lists_ourselves_first_then_clients_with_address_and_state() {
@@ -193,4 +193,41 @@ async fn an_overlay_of_the_file_is_looked_at_and_not_changed() {
     daemon.ask(Method::DELETE, "/overlays/main", &token, "").await.expect_problem(409, "overlay_of_file");
     let after: Value = daemon.get("/configuration/main", &token).await.expect(200).json();
     assert_eq!(before["configuration"], after["configuration"]);
+}
+
+/// What is built field by field has the fields that OpenAPI is told of, all the way down.
+#[tokio::test]
+async fn configuration_and_statistics_have_the_described_shape() {
+    let daemon = Daemon::start().await;
+    let token = daemon.token("main").await;
+    let document = daemon.get("/openapi.json", &As::Nobody).await.expect(200).json();
+    for path in ["/configuration/main", "/statistics/main"] {
+        let answer = daemon.get(path, &token).await.expect(200).json();
+        let described = format!("{}/{{overlay}}", path.trim_end_matches("/main"));
+        let described =
+            &document["paths"][&described]["get"]["responses"]["200"]["content"]["application/json"];
+        has_shape(&document, &described["schema"], &answer, path);
+    }
+}
+
+fn has_shape(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(named) = schema["$ref"].as_str() {
+        let named = document.pointer(named.trim_start_matches('#')).expect("a schema of that name");
+        return has_shape(document, named, value, place);
+    }
+    match (value, schema["properties"].as_object(), schema.get("additionalProperties")) {
+        (Value::Object(fields), Some(described), _) => {
+            assert!(fields.keys().eq(described.keys()), "{place} has {fields:?}, described {described:?}");
+            for (name, field) in fields {
+                has_shape(document, &described[name], field, &format!("{place}.{name}"));
+            }
+        }
+        (Value::Object(fields), None, Some(described)) => {
+            for (name, field) in fields {
+                has_shape(document, described, field, &format!("{place}.{name}"));
+            }
+        }
+        (Value::Object(_), None, None) => panic!("{place} is not described: {schema}"),
+        _ => {}
+    }
 }

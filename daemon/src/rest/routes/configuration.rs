@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::refusals::OfOverlay;
+use super::{refusals::OfOverlay, shapes};
 use crate::rest::{
     answer::{Json, timestamp},
     auth::Overlay,
@@ -15,8 +15,10 @@ use crate::rest::{
 #[derive(Serialize, ToSchema)]
 pub(super) struct Configuration {
     /// Every property with its value in force; secrets read "protected", what is not set "undefined" or "off".
+    #[schema(value_type = shapes::Properties)]
     configuration: Map<String, Value>,
     /// Who changes it: `file` or `rest`.
+    #[schema(value_type = shapes::Owner)]
     owner: &'static str,
     /// `configuration`.
     operation: &'static str,

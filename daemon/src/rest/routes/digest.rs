@@ -43,7 +43,10 @@ struct Message {
 #[utoipa::path(
     post, path = "/digest/{overlay}", tag = "messages", security(("token" = []), ("overlay" = [])),
     params(("overlay" = String, Path)),
-    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json"),
+    request_body(
+        content = serde_json::Map<String, serde_json::Value>, content_type = "application/json",
+        example = json!({"temperature": [{"room": "attic", "string": 1}, {"degrees": 21.5, "double": 2}]}),
+    ),
     responses(
         (status = 202, body = Taken, content_type = "application/json"),
         OfBody,

@@ -55,7 +55,7 @@ pub(super) async fn list(
 #[utoipa::path(
     post, path = "/keys/{overlay}", tag = "keys", security(("token" = []), ("overlay" = [])),
     params(("overlay" = String, Path)),
-    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "`key`: 16 to 1,024 bytes"),
+    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "`key`: 16 to 1,024 bytes, as `gossiperl keygen` makes them"),
     responses(
         (status = 200, body = Keys, content_type = "application/json"),
         OfBody,

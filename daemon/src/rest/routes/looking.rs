@@ -5,7 +5,7 @@ use gossiperl_overlay::{State as Standing, SubscriptionView, View};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::refusals::OfOverlay;
+use super::{refusals::OfOverlay, shapes};
 use crate::rest::{
     answer::{Json, timestamp},
     auth::Overlay,
@@ -31,6 +31,7 @@ struct Member {
     /// Its name.
     name: String,
     /// `reachable`, `quarantine`, `unreachable` or `left`.
+    #[schema(value_type = shapes::MemberState)]
     state: &'static str,
     /// Where it is reached.
     ip: String,
@@ -39,6 +40,7 @@ struct Member {
     /// Unix time in seconds at which it was last heard of.
     heartbeat: i64,
     /// `daemon` or `client`.
+    #[schema(value_type = shapes::MemberKind)]
     kind: &'static str,
     /// Its rack; empty for clients.
     rack: String,

@@ -9,6 +9,7 @@ mod keys;
 mod looking;
 mod overlays;
 mod refusals;
+mod shapes;
 mod statistics;
 
 use std::{sync::Arc, time::Duration};
@@ -48,6 +49,15 @@ const LONGEST: Duration = Duration::from_secs(30);
         description = "Management of a gossiperl daemon: its overlays, who is in them, and how they fare. Refusals are problem+json (RFC 9457) with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
+    servers((url = "https://127.0.0.1:8080", description = "Where it listens unless `[rest]` says otherwise")),
+    tags(
+        (name = "overlays", description = "Adding, changing and removing overlays while the daemon runs"),
+        (name = "looking", description = "What an overlay is like: members, subscriptions, configuration, figures, events"),
+        (name = "messages", description = "Publishing from outside"),
+        (name = "keys", description = "The keys of an overlay, on all its daemons"),
+        (name = "host", description = "What concerns all overlays of the host"),
+        (name = "operation", description = "For probes, collectors and generators of clients"),
+    ),
     components(schemas(super::problem::ProblemBody)),
     modifiers(&Security)
 )]
@@ -59,11 +69,19 @@ struct Security;
 impl utoipa::Modify for Security {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let components = openapi.components.get_or_insert_default();
-        let basic = SecurityScheme::Http(Http::new(HttpAuthScheme::Basic));
-        for name in ["rest_user", "superuser", "overlay"] {
-            components.add_security_scheme(name, basic.clone());
+        let basic = [
+            ("rest_user", "A user of the host who lists and adds overlays and reads the metrics"),
+            ("superuser", "The user of the host who sees tokens, reloads and drains"),
+            ("overlay", "The overlay's name with its token as password"),
+        ];
+        for (name, who) in basic {
+            let scheme = Http::builder().scheme(HttpAuthScheme::Basic).description(Some(who)).build();
+            components.add_security_scheme(name, SecurityScheme::Http(scheme));
         }
-        let token = ApiKeyValue::new("x-session-token");
+        let token = ApiKeyValue::with_description(
+            "x-session-token",
+            "The overlay's token, as it was answered when the overlay was added",
+        );
         components.add_security_scheme("token", SecurityScheme::ApiKey(ApiKey::Header(token)));
     }
 }
@@ -97,9 +115,22 @@ pub fn open_api() -> utoipa::openapi::OpenApi {
     let mut document = routes().into_openapi();
     for path in document.paths.paths.values_mut() {
         let operations = [&mut path.get, &mut path.put, &mut path.post, &mut path.delete];
-        operations.into_iter().flatten().for_each(add_common_answers);
+        for operation in operations.into_iter().flatten() {
+            part_summary(operation);
+            add_common_answers(operation);
+        }
     }
     document
+}
+
+/// The first sentence sums up, the others describe.
+fn part_summary(operation: &mut Operation) {
+    let text = operation.summary.take().unwrap_or_default();
+    let (first, rest) = text.split_once(". ").unwrap_or((text.trim_end_matches('.'), ""));
+    operation.summary = Some(first.to_owned());
+    let rest = [Some(rest.to_owned()), operation.description.take()];
+    let rest: Vec<String> = rest.into_iter().flatten().filter(|text| !text.is_empty()).collect();
+    operation.description = Some(rest.join("\n")).filter(|text| !text.is_empty());
 }
 
 /// What any route may answer, beside what it says of itself.

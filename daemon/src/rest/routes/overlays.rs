@@ -163,7 +163,12 @@ async fn details(all: &[Arc<Running>], ending: bool) -> Vec<Details> {
 #[utoipa::path(
     post, path = "/overlays/{overlay}", tag = "overlays", security(("rest_user" = [])),
     params(("overlay" = String, Path, description = "1 to 64 letters, digits, '-', '_' or '.', no '.' first")),
-    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "The properties, as in the configuration file"),
+    request_body(
+        content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "The properties, as in the configuration file",
+        example = json!({
+            "ip": "127.0.0.1", "port": 6670, "symmetric_key": "REPLACE with a line of: gossiperl keygen", "secret": "REPLACE with another", "racks": {"default": []}
+        }),
+    ),
     responses(
         (status = 201, body = Added, content_type = "application/json", headers(("x-session-token" = String, description = "The overlay's token"))),
         OfBody,
@@ -201,7 +206,9 @@ pub(super) async fn add(
 #[utoipa::path(
     put, path = "/overlays/{overlay}", tag = "overlays", security(("token" = []), ("overlay" = [])),
     params(("overlay" = String, Path)),
-    request_body(content = serde_json::Map<String, serde_json::Value>, content_type = "application/json"),
+    request_body(
+        content = serde_json::Map<String, serde_json::Value>, content_type = "application/json", description = "All properties; as GET /configuration shows them they change nothing",
+    ),
     responses(
         (status = 200, body = Changed, content_type = "application/json"),
         OfBody,

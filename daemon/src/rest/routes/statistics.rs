@@ -11,7 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::refusals::{OfHost, OfOverlay};
+use super::{
+    refusals::{OfHost, OfOverlay},
+    shapes,
+};
 use crate::{
     driver::Ended,
     manage::Running,
@@ -30,10 +33,12 @@ pub(super) struct Statistics {
     /// The overlay.
     overlay: String,
     /// `total`, `1d`, `12h`, `6h`, `3h`, `1h`, `30m`, `10m` or `1m`.
+    #[schema(value_type = shapes::Span)]
     window: &'static str,
     /// `true`: statistics are always kept.
     enabled: bool,
     /// The figures, by group; `from` and `seconds` say which span they really cover.
+    #[schema(value_type = shapes::Figures)]
     statistics: Value,
     /// Unix time, seconds.
     ts: i64,
@@ -63,7 +68,7 @@ pub(super) async fn total(
     get, path = "/statistics/{overlay}/{window}", tag = "looking", security(("token" = []), ("overlay" = [])),
     params(
         ("overlay" = String, Path),
-        ("window" = String, Path, description = "total, 1d, 12h, 6h, 3h, 1h, 30m, 10m or 1m"),
+        ("window" = shapes::Span, Path, description = "How far back, counted from now"),
     ),
     responses(
         (status = 200, body = Statistics, content_type = "application/json"),
