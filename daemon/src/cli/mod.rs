@@ -65,6 +65,8 @@ enum Command {
     Tokens(management::Tokens),
     /// Print what happens in an overlay, until interrupted.
     Events(management::Events),
+    /// Say whether the daemon serves, or wait until it does.
+    Ready(management::Ready),
     /// Have the daemon read its configuration again.
     Reload(management::Reload),
     /// Have the daemon hand over what it has and leave its overlays, before the host is stopped.
@@ -113,6 +115,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Subscriptions(command) => command.run(),
         Command::Tokens(command) => command.run(),
         Command::Events(command) => command.run(),
+        Command::Ready(command) => command.run(),
         Command::Reload(command) => command.run(),
         Command::Drain(command) => command.run(),
         Command::HashPassword => hash_password::run(),

@@ -296,6 +296,26 @@ fn a_password_is_hashed_and_never_shown() {
 }
 
 #[test]
+fn readiness_is_told_and_waited_for_without_credentials() {
+    let mut before = Daemon::managed("127.0.0.1");
+    assert_eq!(done(&before, &["ready"]), "ok\n");
+    assert_eq!(json(&done(&before, &["ready", "--json"]))["status"], "ok");
+    before.signal(Signal::SIGTERM);
+    before.end();
+    let (code, _, told) = run(&before, &["ready"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("not running"), "{told}");
+    let waits = Running::spawn(before.command(&["ready", "--within", "600"]));
+    let daemon = Daemon::start(before.config());
+    assert_eq!(waits.ended().0, 0);
+    // What was drained is alive, and serves nothing.
+    done(&daemon, &["drain"]);
+    let (code, _, told) = run(&daemon, &["ready"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("stopping"), "{told}");
+}
+
+#[test]
 fn draining_waits_for_subscribers_and_then_nothing_is_served() {
     let daemon = Daemon::managed("127.0.0.1");
     let subscriber = Running::start(daemon.command(&["subscribe", "news"]), "subscribed to");

@@ -6,6 +6,7 @@ mod events;
 mod key;
 mod looking;
 mod overlay;
+mod ready;
 mod request;
 mod silence;
 mod stats;
@@ -16,6 +17,7 @@ pub(super) use events::Events;
 pub(super) use key::Key;
 pub(super) use looking::{Subscriptions, members};
 pub(super) use overlay::Overlay;
+pub(super) use ready::Ready;
 pub(super) use stats::Stats;
 
 use std::{fs, io::Read, path::Path};

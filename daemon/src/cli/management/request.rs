@@ -53,6 +53,11 @@ impl Server {
         self.send(Method::GET, path, proof, None).await
     }
 
+    /// GET of a path that is open to everybody.
+    pub(super) async fn get_openly(&self, path: &str) -> anyhow::Result<Value> {
+        parse(self.answered(self.client.get(self.url_of(path)?)).await?).await
+    }
+
     /// Any request with a JSON answer.
     pub(super) async fn send(
         &self,
@@ -81,10 +86,7 @@ impl Server {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = self.answered(request).await?;
-        let bytes = read(answer).await?;
-        serde_json::from_slice(&bytes)
-            .context("the answer is no JSON; is this gossiperld's management interface?")
+        parse(self.answered(request).await?).await
     }
 
     /// What proves that an overlay is ours to manage. Where it is missing because there is no such overlay, that is told.
@@ -158,6 +160,11 @@ impl Server {
         };
         bail!("{} ({status}, {})", lines.join("\n"), text(&problem["code"]))
     }
+}
+
+async fn parse(answer: Response) -> anyhow::Result<Value> {
+    serde_json::from_slice(&read(answer).await?)
+        .context("the answer is no JSON; is this gossiperld's management interface?")
 }
 
 async fn read(mut answer: Response) -> anyhow::Result<Vec<u8>> {
