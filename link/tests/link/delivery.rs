@@ -1,13 +1,12 @@
 //! Everything arrives in order, once, over any path.
 
-mod pair;
-
 use std::time::Duration;
 
 use gossiperl_link::{LinkConfig, Verdict};
-use pair::{MS, PERFECT, Pair, Path, assert_taken, bodies, config, with_seeds};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+use crate::pair::{MS, PERFECT, Pair, Path, assert_taken, bodies, config, with_seeds};
 
 fn random_config(random: &mut ChaCha8Rng) -> LinkConfig {
     let loopback = random.random_bool(0.3);

@@ -1,7 +1,7 @@
 //! Two links joined in virtual time by a network that loses, delays, duplicates and reorders datagrams.
 //!
 //! Everything follows from the seed. A failing test prints it; `GOSSIPERL_SEED=n` runs that one alone.
-#![allow(dead_code, unreachable_pub, clippy::expect_used)]
+#![allow(clippy::expect_used)]
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -14,25 +14,25 @@ use gossiperl_link::{Acked, Link, LinkConfig, LinkError, Time, Verdict};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-pub const MS: Duration = Duration::from_millis(1);
+pub(crate) const MS: Duration = Duration::from_millis(1);
 
 /// What the path in one direction does to datagrams.
 #[derive(Clone, Copy, Debug)]
-pub struct Path {
-    pub delay: Duration,
+pub(crate) struct Path {
+    pub(crate) delay: Duration,
     /// Up to so much more, each datagram its own: reorders.
-    pub jitter: Duration,
-    pub loss: f64,
-    pub duplicates: f64,
-    pub cut: bool,
+    pub(crate) jitter: Duration,
+    pub(crate) loss: f64,
+    pub(crate) duplicates: f64,
+    pub(crate) cut: bool,
     /// Bytes a second and longest queue in bytes; what does not fit is lost.
-    pub rate: Option<(u64, u64)>,
+    pub(crate) rate: Option<(u64, u64)>,
 }
 
-pub const PERFECT: Path =
+pub(crate) const PERFECT: Path =
     Path { delay: MS, jitter: Duration::ZERO, loss: 0.0, duplicates: 0.0, cut: false, rate: None };
 
-pub fn config() -> LinkConfig {
+pub(crate) fn config() -> LinkConfig {
     LinkConfig {
         receive_window: 256 * 1024,
         ack_delay: MS,
@@ -43,19 +43,19 @@ pub fn config() -> LinkConfig {
     }
 }
 
-pub struct End {
-    pub link: Link,
-    pub config: LinkConfig,
+pub(crate) struct End {
+    pub(crate) link: Link,
+    pub(crate) config: LinkConfig,
     /// Frames taken over.
-    pub taken: Vec<(u8, Vec<u8>)>,
+    pub(crate) taken: Vec<(u8, Vec<u8>)>,
     /// Asked before a frame is taken.
-    pub verdict: Box<dyn FnMut(Time) -> Verdict>,
-    pub acked: Acked,
-    pub errors: Vec<LinkError>,
-    pub datagrams: u64,
-    pub bytes: u64,
+    pub(crate) verdict: Box<dyn FnMut(Time) -> Verdict>,
+    pub(crate) acked: Acked,
+    pub(crate) errors: Vec<LinkError>,
+    pub(crate) datagrams: u64,
+    pub(crate) bytes: u64,
     /// The path towards the other end.
-    pub path: Path,
+    pub(crate) path: Path,
     free_at: Time,
 }
 
@@ -75,7 +75,7 @@ impl End {
         }
     }
 
-    pub fn handle_datagram(&mut self, now: Time, datagram: &[u8]) {
+    pub(crate) fn handle_datagram(&mut self, now: Time, datagram: &[u8]) {
         for frame in Frames::new(datagram) {
             let (kind, body) = frame.expect("well-formed frames");
             match kind {
@@ -106,16 +106,16 @@ impl End {
     }
 }
 
-pub struct Pair {
-    pub now: Time,
-    pub ends: [End; 2],
-    pub random: ChaCha8Rng,
+pub(crate) struct Pair {
+    pub(crate) now: Time,
+    pub(crate) ends: [End; 2],
+    pub(crate) random: ChaCha8Rng,
     on_way: BTreeMap<(Time, u64), (usize, Vec<u8>)>,
     count: u64,
 }
 
 impl Pair {
-    pub fn new(seed: u64, configs: [LinkConfig; 2], path: Path) -> Self {
+    pub(crate) fn new(seed: u64, configs: [LinkConfig; 2], path: Path) -> Self {
         Pair {
             now: Time::from_micros(1_000_000),
             ends: [End::new(configs[0], configs[1], path), End::new(configs[1], configs[0], path)],
@@ -126,7 +126,7 @@ impl Pair {
     }
 
     /// Sends what both ends have to send now.
-    pub fn transmit(&mut self) {
+    pub(crate) fn transmit(&mut self) {
         for from in 0..2 {
             let mut rounds = 0;
             while self.ends[from].link.wants_transmit(self.now) {
@@ -172,7 +172,7 @@ impl Pair {
     }
 
     /// Goes on to the next thing that happens, but not beyond `end`. False when nothing is left to happen.
-    pub fn step(&mut self, end: Time) -> bool {
+    pub(crate) fn step(&mut self, end: Time) -> bool {
         self.transmit();
         let arrival = self.on_way.keys().next().map(|key| key.0);
         let timeouts = self.ends.iter().filter_map(|end| end.link.poll_timeout());
@@ -193,14 +193,14 @@ impl Pair {
         true
     }
 
-    pub fn run_for(&mut self, duration: Duration) {
+    pub(crate) fn run_for(&mut self, duration: Duration) {
         let end = self.now + duration;
         while self.step(end) {}
         self.now = self.now.max(end);
     }
 
     /// Runs until the condition holds; panics if that takes an hour of virtual time.
-    pub fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Pair) -> bool) {
+    pub(crate) fn run_until(&mut self, what: &str, mut done: impl FnMut(&mut Pair) -> bool) {
         let end = self.now + Duration::from_secs(3600);
         while !done(self) {
             assert!(
@@ -222,7 +222,7 @@ impl Pair {
     }
 
     /// Sends all frames from one end, as the queue takes them, and runs until all are acknowledged.
-    pub fn transfer(&mut self, from: usize, frames: &[Bytes]) {
+    pub(crate) fn transfer(&mut self, from: usize, frames: &[Bytes]) {
         let mut pending: VecDeque<Bytes> = frames.iter().cloned().collect();
         let total = self.ends[from].acked.items + pending.len() as u64;
         self.run_until("everything acknowledged", |pair| {
@@ -239,7 +239,11 @@ impl Pair {
 }
 
 /// Frames whose bodies say which they are.
-pub fn bodies(random: &mut ChaCha8Rng, count: usize, sizes: std::ops::RangeInclusive<usize>) -> Vec<Bytes> {
+pub(crate) fn bodies(
+    random: &mut ChaCha8Rng,
+    count: usize,
+    sizes: std::ops::RangeInclusive<usize>,
+) -> Vec<Bytes> {
     (0..count)
         .map(|number| {
             let size = random.random_range(sizes.clone());
@@ -254,7 +258,7 @@ pub fn bodies(random: &mut ChaCha8Rng, count: usize, sizes: std::ops::RangeInclu
         .collect()
 }
 
-pub fn assert_taken(end: &End, frames: &[Bytes]) {
+pub(crate) fn assert_taken(end: &End, frames: &[Bytes]) {
     assert_eq!(end.taken.len(), frames.len(), "frames taken over");
     for (index, ((_, taken), sent)) in end.taken.iter().zip(frames).enumerate() {
         assert!(taken[..] == sent[..], "frame {index} differs");
@@ -262,7 +266,7 @@ pub fn assert_taken(end: &End, frames: &[Bytes]) {
 }
 
 /// Runs `test` with many seeds, or with the one of `GOSSIPERL_SEED`.
-pub fn with_seeds(count: u64, test: impl Fn(u64)) {
+pub(crate) fn with_seeds(count: u64, test: impl Fn(u64)) {
     if let Some(seed) = std::env::var("GOSSIPERL_SEED").ok().and_then(|seed| seed.parse().ok()) {
         return test(seed);
     }

@@ -1,13 +1,12 @@
 //! How well a path is used: bandwidth-delay products, loss, reordering. Times here are virtual and follow from the seed.
 
-mod pair;
-
 use std::time::Duration;
 
 use gossiperl_link::LinkConfig;
-use pair::{MS, PERFECT, Pair, Path, bodies, config, with_seeds};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+
+use crate::pair::{MS, PERFECT, Pair, Path, bodies, config, with_seeds};
 
 /// Two million bytes over the path: how long that took.
 fn transfer(seed: u64, config: LinkConfig, path: Path) -> (Pair, Duration) {

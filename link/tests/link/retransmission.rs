@@ -2,14 +2,13 @@
 
 #![allow(clippy::expect_used)]
 
-mod pair;
-
 use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
 use gossiperl_idl::acknowledgement::{Acknowledgement, SmallRanges};
 use gossiperl_link::{Link, LinkConfig, LinkError, Time, Verdict};
-use pair::{MS, PERFECT, Pair, config};
+
+use crate::pair::{MS, PERFECT, Pair, config};
 
 const START: Time = Time::from_micros(1_000_000);
 const NONE: Range<u64> = 0..0;

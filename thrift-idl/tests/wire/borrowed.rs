@@ -1,7 +1,5 @@
 //! The hand-written bodies against the generated structs: the same bytes, and the same reading of any bytes.
 
-mod support;
-
 use gossiperl_idl::acknowledgement::{Acknowledgement, MAX_RANGES, SmallRanges};
 use gossiperl_idl::codec::{decode_compact, encode_compact};
 use gossiperl_idl::fragment::Fragment;
@@ -15,6 +13,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use thrift::protocol::TSerializable;
+
+use crate::support;
 
 fn bytes_of(value: &impl TSerializable) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -2,15 +2,14 @@
 
 #![allow(clippy::expect_used)]
 
-mod pair;
-
 use bytes::Bytes;
 use gossiperl_idl::{
     acknowledgement::Acknowledgement,
     frame::{self, Frames},
 };
 use gossiperl_link::{FRAME_COST, Link, LinkConfig, LinkError, MAX_FRAME, Time, Verdict};
-use pair::{MS, config};
+
+use crate::pair::{MS, config};
 
 const START: Time = Time::from_micros(1_000_000);
 
