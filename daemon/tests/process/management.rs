@@ -404,6 +404,44 @@ fn a_daemon_that_does_not_run_is_told_of_as_such() {
 }
 
 #[test]
+fn a_command_on_the_host_knows_the_daemon_whatever_its_certificate_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| folder.path().join(name);
+    // For a name that this host does not have; and one that was made before lies there still.
+    let own = rcgen::generate_simple_self_signed(["gossiperl.example".to_owned()]).expect("made");
+    fs::write(file("own.pem"), own.cert.pem()).expect("written");
+    fs::write(file("own.key"), own.signing_key.serialize_pem()).expect("written");
+    fs::create_dir_all(file("data/rest")).expect("made");
+    fs::write(file("data/rest/certificate.pem"), "an old one").expect("written");
+    let (certificate, key) = (file("own.pem"), file("own.key"));
+    let rest = format!("ip = \"0.0.0.0\"\nssl = {{ certfile = {certificate:?}, keyfile = {key:?} }}");
+    let daemon = Daemon::managed_with("127.0.0.1", folder, &rest);
+    assert_eq!(overlays(&daemon), json!(["main"]));
+
+    // From elsewhere the cause is told, and the remedy.
+    let address = daemon.config().with_file_name("data").join("rest/address");
+    let https = fs::read_to_string(address).expect("an address").trim().to_owned();
+    let http = https.replace("https:", "http:");
+    let certificate = certificate.to_str().expect("a path");
+    for (options, words) in [
+        (&["--url", &https][..], "--cacert FILE"),
+        (&["--url", &https, "--cacert", certificate], "is not for 127.0.0.1"),
+        (&["--url", &http], "write https://"),
+    ] {
+        let (code, _, told) = run(&daemon, &[&["overlay", "list"], options].concat());
+        assert_eq!(code, 1);
+        assert!(told.contains(words) && !told.contains("does not answer"), "{words}: {told}");
+    }
+    let other = rcgen::generate_simple_self_signed(["gossiperl.example".to_owned()]).expect("made");
+    // What shows another certificate than it was said to is not trusted with anything.
+    fs::write(daemon.config().with_file_name("data").join("rest/served.pem"), other.cert.pem())
+        .expect("written");
+    let (code, _, told) = run(&daemon, &["overlay", "list"]);
+    assert_eq!(code, 1);
+    assert!(told.contains("another certificate"), "{told}");
+}
+
+#[test]
 fn keys_are_listed_added_used_and_retired() {
     let daemon = Daemon::managed("127.0.0.1");
     let listed = |daemon: &Daemon| -> Value {

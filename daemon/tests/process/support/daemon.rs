@@ -53,11 +53,16 @@ impl Daemon {
 
     /// Starts host-1 likewise, with a management interface on a port of its own.
     pub(crate) fn managed(ip: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        Daemon::managed_with(ip, tempfile::tempdir().expect("a folder"), "")
+    }
+
+    /// The same with these lines in its table `[rest]`, and in this folder.
+    pub(crate) fn managed_with(ip: &str, folder: TempDir, rest: &str) -> Self {
         let ip: IpAddr = ip.parse().expect("an address");
         let table =
             Table { name: "main", ip, port: free_port(&[ip]), seeds: &[], more: "member_name = \"host-1\"" };
-        let mut daemon = Daemon::start(&write_config(folder.path(), "[rest]\nport = 0", &[table]));
+        let mut daemon =
+            Daemon::start(&write_config(folder.path(), &format!("[rest]\nport = 0\n{rest}"), &[table]));
         daemon._folder = Some(folder);
         daemon.wait_for("started");
         daemon
