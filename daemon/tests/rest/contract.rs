@@ -50,6 +50,8 @@ const MESSAGE: &str = r#"{"someType": [{"field_name": "value", "string": 1}]}"#;
 #[rustfmt::skip]
 const TABLE: &[Row] = &[
     row("GET /overlays", RestUser, "", 200, "operation=overlays overlays timestamp"),
+    row("GET /overlays?details=true", RestUser, "", 200, "details operation=overlays overlays timestamp"),
+    row("GET /overlays?details=perhaps", RestUser, "", 400, "problem bad_request"),
     row("PUT /overlays", RestUser, "", 405, "problem no_method"),
     row("GET /nowhere", Nobody, "", 404, "problem no_route"),
 
