@@ -113,6 +113,13 @@ impl Settings {
         }
     }
 
+    /// Tells the notes in the log.
+    pub(crate) fn log_notes(&self) {
+        for note in &self.notes {
+            tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
+        }
+    }
+
     /// The overlay of this name.
     pub fn overlay(&self, name: &str) -> Option<&OverlaySettings> {
         self.overlays.iter().find(|overlay| overlay.name == name)

@@ -27,6 +27,7 @@ impl Host {
         let Some(config) = self.shared.config.clone() else { return Ok(Reloaded::NoFile) };
         let settings = Arc::new(on_disk(move || Settings::load(&config)).await?);
         self.check_beside_rest(&settings.overlays)?;
+        settings.log_notes();
         let TakenOver { mut failed, mut restart } = self.hand_to_followers(&settings).await;
         if settings.data_dir != self.shared.data_dir {
             restart.push("data_dir".to_owned());

@@ -117,6 +117,7 @@ impl Renewing {
         let (config, told) = renewed
             .map_err(|error| format!("the management interface keeps the certificate it has: {error:#}"))?;
         tracing::info!("the management interface's certificate was read");
+        self.behind.certificate = told.is_err();
         let _ = self.renew.send(config);
         told.map_err(|error| format!("where the management interface is cannot be told anew: {error:#}"))
     }

@@ -67,9 +67,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 pub(crate) fn run_service(config: &Path) -> anyhow::Result<()> {
     let settings = &Settings::load(config)?;
     let log = Log::start(&settings.log);
-    for note in &settings.notes {
-        tracing::warn!(line = note.line, property = note.property, "configuration: {}", note.text);
-    }
+    settings.log_notes();
     // One thread drives one overlay at most; more threads than that would only take turns. Overlays that are added later share these.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let overlays = settings.overlays.len() + manage::kept_overlays(&settings.data_dir);

@@ -182,3 +182,33 @@ fn judge(report: &Value) -> anyhow::Result<()> {
 fn daemons(report: &Value) -> impl Iterator<Item = &Value> {
     report["daemons"].as_array().into_iter().flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(operation: &str, complete: bool, results: &[&str]) -> Result<(), String> {
+        let daemons = results.iter().enumerate();
+        let daemons = daemons.map(|(at, result)| json!({ "name": format!("host-{at}"), "result": result }));
+        let daemons: Vec<Value> = daemons.collect();
+        let report = json!({ "overlay": "main", "operation": operation, "key": "00ff00ff", "complete": complete, "daemons": daemons });
+        judge(&report).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_list_without_a_silent_daemon_is_not_whole_and_asks_for_no_repetition() {
+        let told = judged("list", false, &["listed", "silent"]).expect_err("not whole");
+        assert_eq!(told, "the list is not whole: host-1 did not answer");
+        let told = judged("add", false, &["done", "refused", "silent"]).expect_err("not done");
+        assert!(told.contains("(host-1, host-2): the same command again"), "{told}");
+        assert_eq!(judged("list", true, &["listed"]), Ok(()));
+    }
+
+    #[test]
+    fn retiring_is_done_where_one_had_the_key_and_a_slip_where_none_had() {
+        assert_eq!(judged("retire", true, &["already", "done"]), Ok(()));
+        let told = judged("retire", true, &["already", "already"]).expect_err("a slip");
+        assert!(told.contains("no daemon of overlay main has a key 00ff00ff"), "{told}");
+        assert_eq!(judged("use", true, &["already", "already"]), Ok(()));
+    }
+}
