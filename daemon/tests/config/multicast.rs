@@ -64,14 +64,16 @@ fn seeds_beside_a_group_need_not_be_of_our_rack() {
     let main =
         main_of("rack_name = \"b\"\nracks = { a = [\"192.0.2.2\"] }\nmulticast = { ip = \"239.0.0.1\" }");
     assert_eq!(main.seeds().count(), 1);
-    let settings = accepted(&table("racks = { default = [] }\nmulticast = { ip = \"239.0.0.1\" }"));
+    let settings = accepted(&table(
+        "racks = { default = [] }\nmulticast = { ip = \"239.0.0.1\" }\nsecret = \"our own\"",
+    ));
     assert!(settings.notes.is_empty(), "{:?}", settings.notes);
 }
 
 #[test]
 fn what_surprises_is_said() {
     for (group, property) in [("ip = \"239.0.0.1\", ttl = 0", "ttl"), ("ip = \"224.0.0.7\"", "ip")] {
-        let settings = accepted(&table(&format!("multicast = {{ {group} }}")));
+        let settings = accepted(&table(&format!("multicast = {{ {group} }}\nsecret = \"our own\"")));
         assert_eq!(settings.notes[0].property, format!("overlays.main.multicast.{property}"));
         assert_eq!(settings.notes[0].line, 4);
     }
