@@ -10,7 +10,7 @@ pub const DONE: u8 = 0;
 pub const FAILED: u8 = 1;
 /// The command line was wrong.
 pub const USAGE: u8 = 2;
-/// The configuration was refused (`EX_CONFIG` of sysexits.h; systemd knows it by that name).
+/// The configuration was refused, or its `data_dir` is another daemon's (`EX_CONFIG` of sysexits.h; systemd knows it by that name).
 pub const CONFIG: u8 = 78;
 
 /// Prints an error with all its causes, and picks the exit code.
@@ -20,7 +20,10 @@ pub fn report(program: &str, result: anyhow::Result<()>) -> ExitCode {
         return DONE.into();
     }
     cli::note(format_args!("{program}: {}", told(&error)));
-    let config = error.chain().any(|cause| cause.is::<crate::config::LoadError>());
+    let refused = |cause: &(dyn std::error::Error + 'static)| {
+        cause.is::<crate::config::LoadError>() || cause.is::<crate::lock::Taken>()
+    };
+    let config = error.chain().any(refused);
     if config { CONFIG.into() } else { FAILED.into() }
 }
 

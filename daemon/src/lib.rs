@@ -6,6 +6,7 @@ pub mod driver;
 pub mod exit;
 pub mod http;
 pub mod keys;
+mod lock;
 pub mod logging;
 pub mod lookup;
 pub mod manage;

@@ -160,7 +160,7 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             forgotten => forgotten,
         };
-        forgotten.and_then(|()| File::open(&self.folder)?.sync_all()).map_err(|error| self.error(name, error))
+        forgotten.and_then(|()| flush(&self.folder)).map_err(|error| self.error(name, error))
     }
 
     /// Whether anything is kept of this overlay.
@@ -239,8 +239,7 @@ fn stage(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
 
 fn commit(folder: &Path, name: &str) -> io::Result<()> {
     fs::rename(folder.join(staged(name)), folder.join(name))?;
-    // The rename itself lasts only once the folder is on the disk.
-    File::open(folder)?.sync_all()
+    flush(folder)
 }
 
 /// Runs what waits for a disk where nothing else waits for it.
@@ -255,9 +254,26 @@ pub(crate) async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     }
 }
 
-fn make_folder(path: &Path) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).recursive(true).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        made => made,
+/// Makes a folder that only its owner reads, and those it is in, where they are not there. They are on the disk when this returns.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
     }
+    let parent = parent(path);
+    make_folder(parent)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        made => made?,
+    }
+    flush(parent)
+}
+
+/// The folder that this is in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// What was made, renamed or removed in a folder lasts only once the folder is on the disk.
+fn flush(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }

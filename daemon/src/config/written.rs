@@ -39,12 +39,19 @@ pub struct Written {
 }
 
 impl Written {
-    /// Of a JSON object. What GET /configuration shows for a secret or for something unset is left out.
+    /// Of a JSON object. What GET /configuration shows for something unset is left out; what it shows for a secret is refused, as there is none that it could stand for.
     pub fn from_json(name: &str, properties: &Map<String, Value>) -> Result<Self, Vec<WrongProperty>> {
         check_name(name).map_err(|text| vec![wrong("", text)])?;
+        let shown = properties.iter().filter(|(property, value)| stands_for_secret(property, value));
+        let text =
+            "reads \"protected\", which stands for a secret that is not shown; write the secret itself";
+        let shown: Vec<WrongProperty> = shown.map(|(property, _)| wrong(property, text)).collect();
+        if !shown.is_empty() {
+            return Err(shown);
+        }
         let mut table = toml::Table::new();
         for (property, value) in properties {
-            if is_unset(property, value) || is_protected(property, value) {
+            if is_unset(property, value) {
                 continue;
             }
             let value = to_toml(value).map_err(|text| vec![wrong(property, text)])?;
@@ -190,6 +197,17 @@ pub(crate) fn is_unset(property: &str, value: &Value) -> bool {
 
 fn is_protected(property: &str, value: &Value) -> bool {
     SECRETS.contains(&property) && value.as_str() == Some(PROTECTED)
+}
+
+/// Whether a secret, or one of several, reads as GET /configuration shows them.
+fn stands_for_secret(property: &str, value: &Value) -> bool {
+    let is_shown = |value: &Value| value.as_str() == Some(PROTECTED);
+    SECRETS.contains(&property)
+        && match value {
+            Value::Array(values) => values.iter().any(is_shown),
+            Value::Object(values) => values.values().any(is_shown),
+            value => is_shown(value),
+        }
 }
 
 fn to_toml(value: &Value) -> Result<toml::Value, String> {

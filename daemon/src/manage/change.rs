@@ -60,23 +60,34 @@ impl Host {
         Ok(running.token.clone())
     }
 
-    /// Gives an overlay all its properties anew.
-    pub async fn replace(&self, name: &str, properties: &Map<String, Value>) -> Result<(), ChangeError> {
-        self.rewrite(name, |running, written| {
+    /// Gives the overlay of this token all its properties anew.
+    pub async fn replace(
+        &self,
+        name: &str,
+        token: &Token,
+        properties: &Map<String, Value>,
+    ) -> Result<(), ChangeError> {
+        self.rewrite(name, token, |running, written| {
             written.replaced(properties, &running.settings.shown(running.handle.member_name()))
         })
         .await
     }
 
-    /// Changes one property of an overlay; `null` takes it away.
-    pub async fn set(&self, name: &str, property: &str, value: &Value) -> Result<(), ChangeError> {
-        self.rewrite(name, |_, written| written.with(property, value)).await
+    /// Changes one property of the overlay of this token; `null` takes it away.
+    pub async fn set(
+        &self,
+        name: &str,
+        token: &Token,
+        property: &str,
+        value: &Value,
+    ) -> Result<(), ChangeError> {
+        self.rewrite(name, token, |_, written| written.with(property, value)).await
     }
 
-    /// Removes an overlay and all that is kept of it.
-    pub async fn remove(&self, name: &str) -> Result<(), ChangeError> {
+    /// Removes the overlay of this token and all that is kept of it.
+    pub async fn remove(&self, name: &str, token: &Token) -> Result<(), ChangeError> {
         let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
-        let (running, _) = self.made_over_rest(name)?;
+        let (running, _) = self.made_over_rest(name, token)?;
         kept::forget(&self.store(name).await?).await?;
         self.end(&running).await;
         let (data_dir, name) = (self.shared.data_dir.clone(), name.to_owned());
@@ -87,10 +98,11 @@ impl Host {
     async fn rewrite(
         &self,
         name: &str,
+        token: &Token,
         rewritten: impl FnOnce(&Running, &Written) -> Result<Written, Vec<WrongProperty>>,
     ) -> Result<(), ChangeError> {
         let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
-        let (running, before) = self.made_over_rest(name)?;
+        let (running, before) = self.made_over_rest(name, token)?;
         let written = rewritten(&running, &before).map_err(ChangeError::Wrong)?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
         let change = settings.change_from(&self.as_running(&running, &settings).await);
@@ -174,8 +186,12 @@ impl Host {
         running.close().await;
     }
 
-    fn made_over_rest(&self, name: &str) -> Result<(Arc<Running>, Written), ChangeError> {
+    /// The overlay of this name, where it is still the one that whoever has this token means: others may have had their turn since that was looked at.
+    fn made_over_rest(&self, name: &str, token: &Token) -> Result<(Arc<Running>, Written), ChangeError> {
         let running = self.get(name).ok_or_else(|| ChangeError::Unknown(name.to_owned()))?;
+        if !running.token.is(token.expose().as_bytes()) {
+            return Err(ChangeError::Removed(name.to_owned()));
+        }
         match &running.owner {
             Owner::File => Err(ChangeError::File(name.to_owned())),
             Owner::Rest(written) => {

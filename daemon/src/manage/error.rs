@@ -12,6 +12,9 @@ pub enum ChangeError {
     /// There is no such overlay.
     #[error("there is no overlay {0:?}")]
     Unknown(String),
+    /// The overlay that was meant is gone; another has its name, and another token.
+    #[error("overlay {0:?} was removed meanwhile, and there is another of this name")]
+    Removed(String),
     /// The name is taken.
     #[error("there is an overlay {0:?} already")]
     Taken(String),

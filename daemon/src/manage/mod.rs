@@ -19,6 +19,8 @@ mod follow;
 mod kept;
 mod reload;
 mod running;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::{

@@ -1,10 +1,10 @@
 //! `data_dir/rest/`: what the management interface keeps, readable by its owner only.
 
 use std::{
-    fs::{self, DirBuilder, File, Permissions},
+    fs::{self, File, Permissions},
     io::{self, Read},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use rustls::pki_types::CertificateDer;
 use zeroize::Zeroizing;
 
-use crate::store::replace;
+use crate::store::{make_folder, replace};
 
 /// Where the interface listens, for those who ask on this host.
 const ADDRESS: &str = "address";
@@ -32,10 +32,7 @@ impl Files {
     /// Opens it, making it where needed.
     pub(super) fn open(data_dir: &Path) -> anyhow::Result<Self> {
         let folder = data_dir.join("rest");
-        DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(&folder)
+        make_folder(&folder)
             .and_then(|()| fs::set_permissions(&folder, Permissions::from_mode(0o700)))
             .with_context(|| {
                 format!("cannot keep state in {}; give the user who runs gossiperld write access there, or set data_dir to another folder", folder.display())

@@ -263,7 +263,7 @@ impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         let detail = error.to_string();
         let code = match &error {
-            ChangeError::Unknown(_) => Code::UnknownOverlay,
+            ChangeError::Unknown(_) | ChangeError::Removed(_) => Code::UnknownOverlay,
             ChangeError::Taken(_) => Code::OverlayExists,
             ChangeError::File(_) => Code::OverlayOfFile,
             // What else is wrong is told beside it.

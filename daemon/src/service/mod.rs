@@ -28,7 +28,8 @@ pub use serve::serve;
 
 /// Gossip as a service for the host: serves every overlay of its configuration until SIGTERM or SIGINT.
 ///
-/// Ends with 0 when stopped in order, 1 when something failed, 2 for a wrong command line, 78 for a refused configuration.
+/// Ends with 0 when stopped in order, 1 when something failed, 2 for a wrong command line, 78 for a refused configuration, or where another
+/// daemon runs on its data_dir.
 #[derive(Debug, Parser)]
 #[command(name = "gossiperld", version)]
 struct Arguments {

@@ -11,6 +11,7 @@ use tokio::{
 use super::following::{Following, WRITING};
 use crate::{
     config::Settings,
+    lock::Lock,
     manage::{Failure, Host},
     rest::{self, Management},
     statistics::{Collector, Writer},
@@ -24,14 +25,18 @@ pub struct Service {
     /// Ends following, which then gives who writes statistics.
     following: Option<(oneshot::Sender<()>, JoinHandle<Option<Writer>>)>,
     sampling: Option<JoinHandle<()>>,
+    /// Given up last of all.
+    _lock: Lock,
 }
 
 impl Service {
-    /// Starts everything, or nothing. `config` is the file that a reload reads. Needs a tokio runtime.
+    /// Starts everything, or nothing; not where another daemon runs on the same `data_dir`. `config` is the file that a reload reads. Needs a tokio runtime.
     pub async fn start(settings: &Settings, config: Option<&Path>) -> anyhow::Result<Service> {
+        let lock = Lock::take(&settings.data_dir)?;
         let collector = Collector::new(None);
         let (host, failures) = Host::start(settings, config, collector.clone()).await?;
-        let mut service = Service { host, failures, management: None, following: None, sampling: None };
+        let mut service =
+            Service { host, failures, management: None, following: None, sampling: None, _lock: lock };
         if let Err(error) = service.add(settings, collector).await {
             service.leave().await;
             return Err(error);

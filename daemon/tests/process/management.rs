@@ -100,9 +100,16 @@ fn all_properties_are_set_at_once_and_what_is_shown_can_be_given_back() {
         done(&daemon, &["overlay", "set", "orders", "--file", &properties(&daemon, &changed), "--json"]);
     assert_eq!(json(&answer)["operation"], "reconfigure_overlay");
     assert_eq!(shown(), changed);
-    // With the key written out it makes the overlay anew.
+    // With the key written out, and no other secret, it makes the overlay anew; what is not shown is not made up.
     done(&daemon, &["overlay", "remove", "orders"]);
-    let whole = changed.replace("symmetric_key = \"protected\"", &format!("symmetric_key = \"{KEY}\""));
+    let with_key = changed.replace("symmetric_key = \"protected\"", &format!("symmetric_key = \"{KEY}\""));
+    let (code, _, told) = run(&daemon, &["overlay", "add", "orders", &properties(&daemon, &with_key)]);
+    assert!(code == 1 && told.lines().any(|line| line.starts_with("secret: reads \"protected\"")), "{told}");
+    let whole: String = with_key
+        .lines()
+        .filter(|line| !line.contains("\"protected\""))
+        .flat_map(|line| [line, "\n"])
+        .collect();
     done(&daemon, &["overlay", "add", "orders", &properties(&daemon, &whole)]);
     assert_eq!(shown(), changed);
     let (code, _, told) =

@@ -45,6 +45,9 @@ const NO_SEEDS: &str =
     r#"{"ip": "IP", "port": PORT, "symmetric_key": "KEY", "racks": {"other": ["192.0.2.1"]}}"#;
 const NO_RACKS: &str = r#"{"ip": "IP", "port": PORT, "symmetric_key": "KEY"}"#;
 const NO_KEY: &str = r#"{"ip": "IP", "port": PORT, "racks": {"default": []}}"#;
+const SHOWN_SECRET: &str =
+    r#"{"ip": "IP", "port": PORT, "symmetric_key": "KEY", "secret": "protected", "racks": {"default": []}}"#;
+const SHOWN_KEY: &str = r#"{"ip": "IP", "port": PORT, "symmetric_key": "KEY", "symmetric_keys": ["protected"], "racks": {"default": []}}"#;
 const MESSAGE: &str = r#"{"someType": [{"field_name": "value", "string": 1}]}"#;
 
 #[rustfmt::skip]
@@ -62,6 +65,8 @@ const TABLE: &[Row] = &[
     row("POST /overlays/NEW", RestUser, NO_SEEDS, 412, "problem no_seeds"),
     row("POST /overlays/NEW", RestUser, NO_RACKS, 412, "problem no_seeds"),
     row("POST /overlays/NEW", RestUser, OTHER_PORT, 409, "problem bad_property"),
+    row("POST /overlays/NEW", RestUser, SHOWN_SECRET, 409, "problem bad_property"),
+    row("POST /overlays/NEW", RestUser, SHOWN_KEY, 409, "problem bad_property"),
     row("POST /overlays/NEW", RestUser, OTHER_IP, 201, "operation=add_overlay overlays timestamp token"),
     row("DELETE /overlays/NEW", Token, "", 202, "operation=remove_overlay overlays timestamp"),
     row("POST /overlays/NEW", RestUser, GOOD, 201, "operation=add_overlay overlays timestamp token"),

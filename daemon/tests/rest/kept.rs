@@ -299,3 +299,25 @@ async fn a_ring_of_the_files_overlay_goes_when_the_file_has_other_keys() {
     daemon.run().await;
     assert!(!ring.exists(), "the configuration counts from now on");
 }
+
+#[tokio::test]
+async fn a_second_daemon_on_the_same_folder_is_refused_and_takes_nothing_from_the_first() {
+    let mut daemon = Daemon::start().await;
+    let address = fs::read_to_string(daemon.rest_file("address")).expect("told");
+    let output = tokio::task::spawn_blocking({
+        let mut second = daemon.command();
+        move || second.output()
+    });
+    let output = soon("its end", output).await.expect("no panic").expect("started");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(78), "{log}");
+    assert!(
+        log.contains(&daemon.data_dir().display().to_string()) && log.contains("another gossiperld"),
+        "{log}"
+    );
+    assert_eq!(fs::read_to_string(daemon.rest_file("address")).expect("still told"), address);
+    assert_eq!(daemon.overlays().await, ["main"]);
+    // A crash gives the folder up.
+    daemon.crash();
+    daemon.run().await;
+}

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 
 use super::refusals::{OfBody, OfHost, OfOverlay};
 use crate::{
-    manage::Running,
+    manage::{Host, Running, Token},
     rest::{
         Shared,
         answer::{Json, JsonObject, JsonValue, timestamp},
@@ -222,9 +222,9 @@ pub(super) async fn replace(
     overlay: Overlay,
     JsonObject(properties): JsonObject,
 ) -> Result<Json<Changed>, Problem> {
-    let (host, name) = (shared.host.clone(), overlay.0.settings().name.clone());
+    let (host, name, token) = shown(&shared, &overlay);
     let overlay = name.clone();
-    shared.host.to_the_end(async move { host.replace(&name, &properties).await }).await??;
+    shared.host.to_the_end(async move { host.replace(&name, &token, &properties).await }).await??;
     Ok(changed(StatusCode::OK, overlay, None))
 }
 
@@ -247,9 +247,9 @@ pub(super) async fn set(
     Property(property): Property,
     JsonValue(value): JsonValue,
 ) -> Result<Json<Changed>, Problem> {
-    let (host, name) = (shared.host.clone(), overlay.0.settings().name.clone());
+    let (host, name, token) = shown(&shared, &overlay);
     let (overlay, changes) = (name.clone(), property.clone());
-    shared.host.to_the_end(async move { host.set(&name, &changes, &value).await }).await??;
+    shared.host.to_the_end(async move { host.set(&name, &token, &changes, &value).await }).await??;
     Ok(changed(StatusCode::ACCEPTED, overlay, Some(property)))
 }
 
@@ -267,11 +267,16 @@ pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     overlay: Overlay,
 ) -> Result<Json<Overlays>, Problem> {
-    let (host, name) = (shared.host.clone(), overlay.0.settings().name.clone());
-    shared.host.to_the_end(async move { host.remove(&name).await }).await??;
+    let (host, name, token) = shown(&shared, &overlay);
+    shared.host.to_the_end(async move { host.remove(&name, &token).await }).await??;
     let answer =
         Overlays { overlays: shared.host.names(), operation: "remove_overlay", timestamp: timestamp() };
     Ok(Json(StatusCode::ACCEPTED, answer))
+}
+
+/// What a change of an overlay takes: its name, and the token that was shown, since another may have the name when the change has its turn.
+fn shown(shared: &Shared, overlay: &Overlay) -> (Host, String, Token) {
+    (shared.host.clone(), overlay.0.settings().name.clone(), overlay.0.token().clone())
 }
 
 fn changed(status: StatusCode, overlay: String, property: Option<String>) -> Json<Changed> {

@@ -146,7 +146,8 @@ impl Daemon {
         .await;
     }
 
-    fn command(&self) -> Command {
+    /// What starts it.
+    pub(crate) fn command(&self) -> Command {
         let gossiperld = env!("CARGO_BIN_EXE_gossiperld");
         let mut command = match self.setup.descriptors {
             None => Command::new(gossiperld),

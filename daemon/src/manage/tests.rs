@@ -1,0 +1,41 @@
+//! Changes whose turn comes when the overlay that was meant is another already.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::{ChangeError, Host};
+use crate::{config::Settings, statistics::Collector};
+
+async fn host(data_dir: &Path) -> Host {
+    let mut settings = Settings::parse("", Path::new("test")).unwrap_or_else(|error| panic!("{error}"));
+    settings.data_dir = data_dir.to_owned();
+    Host::start(&settings, None, Collector::new(None)).await.expect("started").0
+}
+
+fn properties() -> Map<String, Value> {
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let port = socket.local_addr().expect("bound").port();
+    let properties = json!({ "ip": "127.0.0.1", "port": port, "symmetric_key": "a key of this test", "racks": { "default": [] } });
+    properties.as_object().expect("an object").clone()
+}
+
+#[tokio::test]
+async fn a_token_changes_the_overlay_that_it_was_made_for_and_no_later_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let host = host(folder.path()).await;
+    let first = host.add("fresh", &properties()).await.expect("added");
+    host.remove("fresh", &first).await.expect("removed");
+    let properties = properties();
+    let second = host.add("fresh", &properties).await.expect("added");
+    // As whoever showed the first token when it was right, and waited for a turn since.
+    for refused in [
+        host.remove("fresh", &first).await,
+        host.replace("fresh", &first, &properties).await,
+        host.set("fresh", &first, "quarantine_after", &json!(30)).await,
+    ] {
+        assert!(matches!(refused, Err(ChangeError::Removed(_))), "{refused:?}");
+    }
+    host.set("fresh", &second, "quarantine_after", &json!(30)).await.expect("changed");
+    host.leave().await;
+}
