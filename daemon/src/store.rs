@@ -1,5 +1,5 @@
-//! What an overlay keeps between runs, under `data_dir/overlays/NAME/`: our made-up name, where members last were, and a key ring that was changed
-//! at run time.
+//! What an overlay keeps between runs: our made-up name, where members last were, and a key ring that was changed at run time. An overlay of the file does so under
+//! `data_dir/overlays/NAME/`, one made over REST under `data_dir/rest/overlays/NAME/`.
 //!
 //! Losing any of it is survivable, so a file that cannot be understood is moved aside (`….damaged`) and the daemon starts
 //! without. Files are replaced whole: written beside, flushed to the disk, renamed. Only the owner can read them.
@@ -24,6 +24,8 @@ pub(crate) const LONGEST_FILE: u64 = 1 << 20;
 /// Version of the files' form.
 const VERSION: u32 = 1;
 
+/// The folder of overlays' folders.
+pub(crate) const OVERLAYS: &str = "overlays";
 const MEMBERS: &str = "members.json";
 const MEMBER_NAME: &str = "member_name";
 
@@ -60,11 +62,11 @@ struct Members {
 }
 
 impl Store {
-    /// Opens the overlay's folder, making it where needed (mode 0700, as is `data_dir` when it is made here).
-    pub fn open(data_dir: &Path, overlay: &str) -> Result<Self, StoreError> {
-        let overlays = data_dir.join("overlays");
-        let folder = overlays.join(overlay);
-        for path in [data_dir, &overlays, &folder] {
+    /// Opens the overlay's folder below this one, `overlays/OVERLAY`, making it where needed (mode 0700, as is `root` when it is made here).
+    pub fn open(root: &Path, overlay: &str) -> Result<Self, StoreError> {
+        let overlays = root.join(OVERLAYS);
+        let folder = Store::folder(root, overlay);
+        for path in [root, &overlays, &folder] {
             make_folder(path).map_err(|error| StoreError { path: path.to_owned(), error })?;
         }
         for path in [&overlays, &folder] {
@@ -163,17 +165,19 @@ impl Store {
         forgotten.and_then(|()| flush(&self.folder)).map_err(|error| self.error(name, error))
     }
 
-    /// Whether anything is kept of this overlay.
-    pub(crate) fn exists(data_dir: &Path, overlay: &str) -> bool {
-        data_dir.join("overlays").join(overlay).exists()
+    /// Where an overlay's folder is below this one.
+    pub(crate) fn folder(root: &Path, overlay: &str) -> PathBuf {
+        root.join(OVERLAYS).join(overlay)
     }
 
-    /// Removes an overlay's folder as far as it can be.
-    pub(crate) fn remove(data_dir: &Path, overlay: &str) {
-        let folder = data_dir.join("overlays").join(overlay);
-        if let Err(error) = fs::remove_dir_all(&folder) {
-            tracing::warn!(folder = %folder.display(), %error, "the folder of a removed overlay cannot be removed");
-        }
+    /// Removes an overlay's folder, where there is one. Blocks until the disk has forgotten.
+    pub(crate) fn remove(root: &Path, overlay: &str) -> Result<(), StoreError> {
+        let folder = Store::folder(root, overlay);
+        let removed = match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            removed => removed.and_then(|()| flush(parent(&folder))),
+        };
+        removed.map_err(|error| StoreError { path: folder, error })
     }
 
     /// This error, about this file.
@@ -184,16 +188,9 @@ impl Store {
     /// A file's bytes; `None`, told in the log, where there are none to be had.
     pub(crate) fn read(&self, name: &str) -> Option<Vec<u8>> {
         let path = self.folder.join(name);
-        let read = File::open(&path).and_then(|file| {
-            // At once: what grows leaves copies behind, and some of this is secret.
-            let len = file.metadata()?.len().min(LONGEST_FILE);
-            let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default() + 1);
-            file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        });
-        match read {
-            Ok(bytes) if bytes.len() as u64 <= LONGEST_FILE => Some(bytes),
-            Ok(_) => {
+        match read_file(&path) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 tracing::warn!(file = %path.display(), "the file is too large to be ours; starting without");
                 self.move_aside(name);
                 None
@@ -217,6 +214,27 @@ impl Store {
     fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         replace(&self.folder, name, bytes)
     }
+}
+
+/// A file's bytes; an error where there are more than are ours.
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    // At once: what grows leaves copies behind, and some of this is secret.
+    let len = file.metadata()?.len().min(LONGEST_FILE);
+    let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default() + 1);
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 <= LONGEST_FILE {
+        true => Ok(bytes),
+        false => Err(io::ErrorKind::FileTooLarge.into()),
+    }
+}
+
+/// Moves a folder, making what the new place is in. Blocks until the disk has it.
+pub(crate) fn move_folder(from: &Path, to: &Path) -> io::Result<()> {
+    make_folder(parent(to))?;
+    fs::rename(from, to)?;
+    flush(parent(to))?;
+    flush(parent(from))
 }
 
 /// Replaces a file as a whole: written beside, flushed to the disk, renamed. Only the owner can read it.

@@ -171,7 +171,7 @@ fn read(report: &mut Report, document: &DeTable<'_>) -> Option<Settings> {
 }
 
 /// An overlay's name names a folder too.
-fn check_name(name: &str) -> Result<(), String> {
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     match (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') {
         true => Ok(()),

@@ -221,11 +221,11 @@ impl fmt::Display for StartError {
 
 impl std::error::Error for StartError {}
 
-/// Starts an overlay: binds its sockets, remembers what was kept, and drives it in a task of its own until it is left.
+/// Starts an overlay: binds its sockets, remembers what was kept below `root`, and drives it in a task of its own until it is left.
 /// Needs a tokio runtime.
 pub fn start(
     settings: &OverlaySettings,
-    data_dir: &Path,
+    root: &Path,
     lookup: Lookup,
 ) -> Result<(Handle, JoinHandle<()>), StartError> {
     let address = socket::resolve(&settings.bind, settings.port).map_err(StartError::Address)?;
@@ -238,7 +238,7 @@ pub fn start(
     let (sockets, given) = bound.map_err(StartError::Address)?;
     let bound = sockets.local_address();
     let (advertised, others) = socket::advertised(bound, settings.ip_hint);
-    let store = Store::open(data_dir, &settings.name).map_err(StartError::Store)?;
+    let store = Store::open(root, &settings.name).map_err(StartError::Store)?;
     let member_name = member_name(settings, &store, advertised)?;
     let clock = Clock::new();
     let random = || random::number().map_err(StartError::Randomness);

@@ -1,5 +1,7 @@
 //! Why a change was not made.
 
+use std::path::PathBuf;
+
 use crate::{
     config::{LoadError, WrongProperty},
     driver::StartError,
@@ -18,6 +20,22 @@ pub enum ChangeError {
     /// The name is taken.
     #[error("there is an overlay {0:?} already")]
     Taken(String),
+    /// The name is that of an overlay that is to run, and does not.
+    #[error(
+        "there is an overlay {name:?} already, which does not run: {why}. Change or remove it with its token"
+    )]
+    TakenAndFailed {
+        /// The name.
+        name: String,
+        /// Why it does not run.
+        why: String,
+    },
+    /// An overlay of the name is on the disk, though it is not known.
+    #[error("there is an overlay of this name on the disk, {}: reload to serve it, or remove the file", .0.display())]
+    Kept(PathBuf),
+    /// The overlay does not run, and what is kept of it cannot be read: it cannot be changed by half.
+    #[error("the overlay does not run: {0}")]
+    Failed(String),
     /// The configuration file's overlays change with the file alone.
     #[error(
         "overlay {0:?} stands in the configuration file: change it there, then reload (SIGHUP or POST /reconfigure)"
@@ -32,8 +50,8 @@ pub enum ChangeError {
     /// It does not start: its address or port, mostly.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// It could not be started as it should be, nor again as it was: it is not served until it is changed or the daemon restarts.
-    #[error("{wanted}; and as it was it does not start any more either: {before}")]
+    /// It could not be started as it should be, nor again as it was; it is tried again.
+    #[error("{wanted}; and as it was it does not start any more either, and is tried again: {before}")]
     Lost {
         /// Why not as wanted.
         wanted: Box<StartError>,

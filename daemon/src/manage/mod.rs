@@ -1,20 +1,22 @@
 //! The overlays of this host: which run, whose they are, and how that changes while the others go on.
 //!
 //! Every overlay has one owner. The *file* owns those that stand in it: they change when the file is read again (SIGHUP, POST /reconfigure), and REST only looks at
-//! them. *REST* owns those made over it: they are kept in `data_dir/overlays/NAME/overlay.toml`, come back at each start, and the file does not
+//! them. *REST* owns those made over it: they are kept in `data_dir/rest/overlays/NAME/overlay.toml`, come back at each start, and the file does not
 //! touch them. Where both have a name, whoever has it while the daemon runs keeps it, and the other is told; at start the file comes first, and what REST had
-//! made stays on disk, unserved, until the file gives the name up or the file itself is removed.
+//! made stays on disk, untouched and unserved, until the file gives the name up: then the next reload, or start, serves it again.
 //!
 //! One change is made at a time. It is *kept* before it is answered, by one rename or one unlink: what was answered is there after a crash at any
 //! instant, what was not may or may not be, and nothing is ever there by half. A change is on the disk before it is tried, and in its place only once the overlay runs
 //! with it: what cannot start is never what a start would find. Looking takes no part in all that: it reads the present table.
 //! Neither do the threads that drive overlays or answer REST wait for the disk meanwhile.
 //!
-//! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile.
+//! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile. That one, and whatever
+//! of REST's does not start with the daemon, stays known as [`failed`], and is tried again.
 
 mod change;
 mod drain;
 mod error;
+mod failed;
 mod follow;
 mod kept;
 mod reload;
@@ -34,10 +36,11 @@ use std::{
 };
 
 use anyhow::Context;
-use tokio::sync::{Mutex, MutexGuard, mpsc};
+use tokio::sync::{Mutex, MutexGuard, Notify, mpsc};
 
 pub use drain::{DrainEnd, Drained};
 pub use error::{ChangeError, ReloadError};
+pub use failed::{Failed, Known};
 pub use follow::{Reload, TakenOver};
 pub use kept::count as kept_overlays;
 pub use reload::Reloaded;
@@ -62,7 +65,7 @@ struct Shared {
     /// The file that is read again.
     config: Option<PathBuf>,
     collector: Collector,
-    overlays: RwLock<BTreeMap<String, Arc<Running>>>,
+    table: RwLock<Table>,
     /// Held by who changes something.
     changing: Mutex<()>,
     /// The host is being left: nothing starts any more, nor changes.
@@ -74,6 +77,15 @@ struct Shared {
     /// Where the overlays' tasks run, whoever starts them.
     runtime: tokio::runtime::Handle,
     failures: mpsc::UnboundedSender<Failure>,
+    /// Told when an overlay does not run, and when the host is left.
+    failing: Notify,
+}
+
+/// The overlays by name, each in one of both.
+#[derive(Default)]
+struct Table {
+    running: BTreeMap<String, Arc<Running>>,
+    failed: BTreeMap<String, Arc<Failed>>,
 }
 
 /// An overlay's task ended by a defect.
@@ -84,7 +96,7 @@ pub struct Failure {
 
 impl Host {
     /// Starts every overlay of the file, or none: where one cannot start, those before it are left again. Then what REST has made: of those, one that cannot
-    /// start is told of in the log and stays on disk. `config` is the file that [`Host::reload`] reads; `collector` watches the overlays. Needs a tokio runtime.
+    /// start is told of in the log and tried again. `config` is the file that [`Host::reload`] reads; `collector` watches the overlays. Needs a tokio runtime.
     pub async fn start(
         settings: &Settings,
         config: Option<&Path>,
@@ -96,15 +108,17 @@ impl Host {
                 data_dir: settings.data_dir.clone(),
                 config: config.map(Path::to_owned),
                 collector,
-                overlays: RwLock::default(),
+                table: RwLock::default(),
                 changing: Mutex::default(),
                 ending: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
                 followers: std::sync::Mutex::default(),
                 runtime: tokio::runtime::Handle::current(),
                 failures,
+                failing: Notify::new(),
             }),
         };
+        kept::migrate(&settings.data_dir);
         for overlay in &settings.overlays {
             let started = host.start_now(overlay.clone(), Owner::File, token::load_or_make);
             if let Err(error) = started.with_context(|| format!("overlay {:?} cannot start", overlay.name)) {
@@ -113,6 +127,7 @@ impl Host {
             }
         }
         host.start_kept();
+        tokio::spawn(host.clone().keep_trying());
         Ok((host, failed))
     }
 
@@ -124,19 +139,22 @@ impl Host {
         self.shared.runtime.spawn(change).await
     }
 
-    /// The overlays' names, in order.
+    /// The names of all overlays, in order: of those that run, and of those that are to and do not.
     pub fn names(&self) -> Vec<String> {
-        self.overlays(|overlays| overlays.keys().cloned().collect())
+        let mut names: Vec<String> =
+            self.table(|table| table.running.keys().chain(table.failed.keys()).cloned().collect());
+        names.sort();
+        names
     }
 
-    /// The overlay of this name.
+    /// The overlay of this name, where it runs.
     pub fn get(&self, name: &str) -> Option<Arc<Running>> {
-        self.overlays(|overlays| overlays.get(name).cloned())
+        self.table(|table| table.running.get(name).cloned())
     }
 
-    /// All overlays, in the order of their names.
+    /// All overlays that run, in the order of their names.
     pub fn all(&self) -> Vec<Arc<Running>> {
-        self.overlays(|overlays| overlays.values().cloned().collect())
+        self.table(|table| table.running.values().cloned().collect())
     }
 
     /// The overlays' statistics.
@@ -152,8 +170,9 @@ impl Host {
     /// Leaves all overlays in order, at the same time, in bounded time. Nothing starts afterwards.
     pub async fn leave(&self) {
         self.shared.ending.store(true, Ordering::Relaxed);
+        self.shared.failing.notify_one();
         let _turn = self.shared.changing.lock().await;
-        let all: Vec<Arc<Running>> = self.change(std::mem::take).into_values().collect();
+        let all: Vec<Arc<Running>> = self.change(std::mem::take).running.into_values().collect();
         for running in &all {
             running.tell_to_leave(LEAVING).await;
         }
@@ -173,13 +192,25 @@ impl Host {
         (!self.is_ending()).then_some(turn)
     }
 
-    fn overlays<T>(&self, look: impl FnOnce(&BTreeMap<String, Arc<Running>>) -> T) -> T {
-        // Whoever panicked with the lock held changed one entry or none.
-        look(&self.shared.overlays.read().unwrap_or_else(PoisonError::into_inner))
+    fn is_left(&self) -> bool {
+        self.shared.ending.load(Ordering::Relaxed)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<String, Arc<Running>>) -> T) -> T {
-        change(&mut self.shared.overlays.write().unwrap_or_else(PoisonError::into_inner))
+    /// Where an owner's overlays keep what they keep.
+    fn root(&self, owner: &Owner) -> PathBuf {
+        match owner {
+            Owner::File => self.shared.data_dir.clone(),
+            Owner::Rest(_) => self.root_of_rest(),
+        }
+    }
+
+    fn table<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
+        // Whoever panicked with the lock held changed one entry or none.
+        look(&self.shared.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
+        change(&mut self.shared.table.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

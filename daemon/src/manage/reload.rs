@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{Host, Owner, ReloadError, TakenOver, token};
+use super::{Failed, Host, Owner, ReloadError, TakenOver, failed::Wanted, token};
 use crate::{
     config::{Change, OverlaySettings, Settings, bind_conflicts},
     store::on_disk,
@@ -19,7 +19,8 @@ pub enum Reloaded {
 
 impl Host {
     /// Reads the configuration file again and brings the file's overlays, and those who [follow](Host::follow), to what it says: all of them have taken it over, or
-    /// said why they could not, when this returns. A file that is refused changes nothing. Overlays made over REST are not touched.
+    /// said why they could not, when this returns. A file that is refused changes nothing. Overlays made over REST are not touched, but for
+    /// those that do not run, which are tried again.
     ///
     /// What takes effect at the next start only is told in the log, too.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
@@ -36,6 +37,9 @@ impl Host {
             tracing::warn!("{what}: has changed in the configuration, and takes effect at the next start");
         }
         failed.extend(self.bring_to_file(settings.overlays.clone()).await);
+        // What failed may start now, and a name that the file has given up is REST's again.
+        let host = self.clone();
+        on_disk(move || host.start_kept()).await;
         match failed.is_empty() {
             true => Ok(Reloaded::Done(restart)),
             false => Err(ReloadError::Partly(failed)),
@@ -50,6 +54,10 @@ impl Host {
                 self.end(&running).await;
             }
         }
+        self.change(|table| {
+            let is_wanted = |failed: &Failed| names.contains(failed.name.as_str());
+            table.failed.retain(|_, failed| matches!(failed.wanted, Wanted::Rest(_)) || is_wanted(failed));
+        });
         // So are the places of those that move, which may take each other's.
         for overlay in &wanted {
             if let Some(running) = self.get(&overlay.name)
@@ -65,10 +73,13 @@ impl Host {
         for overlay in wanted {
             let name = overlay.name.clone();
             let brought = match self.get(&name) {
-                None => {
-                    let started = self.start_one(overlay, Owner::File, token::load_or_make).await;
-                    started.map(|_| ()).map_err(Into::into)
-                }
+                None => match self.start_one(overlay.clone(), Owner::File, token::load_or_make).await {
+                    Ok(_) => Ok(()),
+                    Err(error) => {
+                        self.fail_of_file(overlay, error.to_string()).await;
+                        Err(error.into())
+                    }
+                },
                 Some(running) => match overlay.change_from(&self.as_running(&running, &overlay).await) {
                     Change::Nothing => Ok(()),
                     change => self.bring_to(&running, overlay, Owner::File, change).await,
@@ -82,6 +93,11 @@ impl Host {
     }
 
     fn check_beside_rest(&self, wanted: &[OverlaySettings]) -> Result<(), ReloadError> {
+        for failed in self.failed().iter().filter(|failed| matches!(failed.wanted, Wanted::Rest(_))) {
+            if wanted.iter().any(|overlay| overlay.name == failed.name) {
+                return Err(made_over_rest(&failed.name));
+            }
+        }
         for running in self.all().iter().filter(|running| matches!(running.owner, Owner::Rest(_))) {
             let made = &running.settings;
             let Some(overlay) =
@@ -89,17 +105,20 @@ impl Host {
             else {
                 continue;
             };
-            return Err(ReloadError::Conflict(match overlay.name == made.name {
-                true => format!(
-                    "overlay {:?} was made over REST: remove it there first, or name the file's differently",
-                    made.name
-                ),
-                false => format!(
+            return Err(match overlay.name == made.name {
+                true => made_over_rest(&made.name),
+                false => ReloadError::Conflict(format!(
                     "overlay {:?} wants port {}, which overlay {:?}, made over REST, has; choose another",
                     overlay.name, overlay.port, made.name
-                ),
-            }));
+                )),
+            });
         }
         Ok(())
     }
+}
+
+fn made_over_rest(name: &str) -> ReloadError {
+    ReloadError::Conflict(format!(
+        "overlay {name:?} was made over REST: remove it there first, or name the file's differently"
+    ))
 }

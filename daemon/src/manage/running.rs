@@ -111,11 +111,11 @@ impl Host {
         owner: Owner,
         token: impl FnOnce(&Store) -> Result<Token, StoreError>,
     ) -> Result<Arc<Running>, StartError> {
-        let data_dir = &self.shared.data_dir;
-        let store = Store::open(data_dir, &settings.name).map_err(StartError::Store)?;
+        let root = self.root(&owner);
+        let store = Store::open(&root, &settings.name).map_err(StartError::Store)?;
         let token = token(&store).map_err(StartError::Store)?;
         let _entered = self.shared.runtime.enter();
-        let (handle, task) = driver::start(&settings, data_dir, Lookup::default())?;
+        let (handle, task) = driver::start(&settings, &root, Lookup::default())?;
         if matches!(owner, Owner::File) {
             // Who changed it there means it; a change over REST is to be kept first.
             store.drop_former_ring(&settings.key_ids());
@@ -134,7 +134,10 @@ impl Host {
             let _ = end.send(true);
         });
         let running = Arc::new(Running { settings, owner, token, handle, ended });
-        self.change(|overlays| overlays.insert(running.settings.name.clone(), running.clone()));
+        self.change(|table| {
+            table.failed.remove(&running.settings.name);
+            table.running.insert(running.settings.name.clone(), running.clone());
+        });
         Ok(running)
     }
 }

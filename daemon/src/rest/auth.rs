@@ -27,7 +27,7 @@ use super::{
     throttle::Attempt,
     users::Role,
 };
-use crate::manage::Running;
+use crate::manage::{Known, Running, Token};
 
 /// The header with an overlay's token.
 const TOKEN: &str = "x-session-token";
@@ -40,8 +40,14 @@ pub(super) struct RestUser;
 /// The caller is the `superuser`.
 pub(super) struct Superuser;
 
-/// The overlay in the path, whose token the caller has.
+/// The overlay in the path, which runs, and whose token the caller has.
 pub(super) struct Overlay(pub(super) Arc<Running>);
+
+/// The overlay in the path, whether it runs or not, whose token the caller has.
+pub(super) struct Changed {
+    pub(super) name: String,
+    pub(super) token: Token,
+}
 
 /// A refusal before a handler runs.
 pub(super) enum Denied {
@@ -94,27 +100,47 @@ impl FromRequestParts<Arc<Shared>> for Overlay {
     type Rejection = Denied;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
-        let name = path_value(parts, "overlay").await?;
-        let running = shared.host.get(&name).ok_or_else(|| Problem::unknown_overlay(&name))?;
-        let right = match parts.headers.contains_key(TOKEN) {
-            true => only(&parts.headers, TOKEN).is_some_and(|token| running.token().is(token.as_bytes())),
-            false => basic(&parts.headers).is_some_and(|(user, token)| {
-                // Both are looked at, whatever the first says.
-                let (named, token) = (*user == *name.as_bytes(), running.token().is(&token));
-                named && token
-            }),
-        };
-        let caller = caller(parts)?;
-        if right {
-            caller.standing.prove();
-            return Ok(Overlay(running));
+        match of_token(parts, shared).await?.0 {
+            Known::Running(running) => Ok(Overlay(running)),
+            Known::Failed(failed) => {
+                let detail = format!("the overlay does not run, and is tried again: {}", failed.why());
+                Err(Problem::new(Code::Failed, detail).into())
+            }
         }
-        if !shows_something(parts) {
-            return Err(Denied::Unauthorized(name));
-        }
-        let attempt = admitted(shared, caller)?;
-        Err(denied(attempt.fail(Instant::now()), &name).await)
     }
+}
+
+impl FromRequestParts<Arc<Shared>> for Changed {
+    type Rejection = Denied;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Denied> {
+        let (known, token) = of_token(parts, shared).await?;
+        Ok(Changed { name: known.name().to_owned(), token })
+    }
+}
+
+/// The overlay in the path and its token, which the caller has shown.
+async fn of_token(parts: &mut Parts, shared: &Arc<Shared>) -> Result<(Known, Token), Denied> {
+    let name = path_value(parts, "overlay").await?;
+    let known = shared.host.known(&name).ok_or_else(|| Problem::unknown_overlay(&name))?;
+    let is_right = |token: &Token| match parts.headers.contains_key(TOKEN) {
+        true => only(&parts.headers, TOKEN).is_some_and(|shown| token.is(shown.as_bytes())),
+        false => basic(&parts.headers).is_some_and(|(user, shown)| {
+            // Both are looked at, whatever the first says.
+            let (named, right) = (*user == *name.as_bytes(), token.is(&shown));
+            named && right
+        }),
+    };
+    let caller = caller(parts)?;
+    if let Some(token) = known.token().cloned().filter(is_right) {
+        caller.standing.prove();
+        return Ok((known, token));
+    }
+    if !shows_something(parts) {
+        return Err(Denied::Unauthorized(name));
+    }
+    let attempt = admitted(shared, caller)?;
+    Err(denied(attempt.fail(Instant::now()), &name).await)
 }
 
 /// A value of the path, decoded. What is no text is no overlay's name and no property either.

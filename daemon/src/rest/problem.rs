@@ -64,6 +64,8 @@ pub enum Code {
     Stopping,
     /// The change could not be kept on disk, and was not made.
     NotKept,
+    /// The overlay is to run and does not; it is tried again.
+    Failed,
     /// The overlay could be started neither as wanted nor as before.
     Lost,
     /// The configuration file was refused, or could not be taken over as a whole.
@@ -74,7 +76,7 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 28] = [
         Code::NoRoute,
         Code::NoMethod,
         Code::UnknownOverlay,
@@ -99,6 +101,7 @@ impl Code {
         Code::Busy,
         Code::Stopping,
         Code::NotKept,
+        Code::Failed,
         Code::Lost,
         Code::NotReloaded,
         Code::Internal,
@@ -160,6 +163,7 @@ impl Code {
             Code::Stopping => {
                 ("stopping", StatusCode::SERVICE_UNAVAILABLE, "The daemon or the overlay is stopping")
             }
+            Code::Failed => ("overlay_failed", StatusCode::SERVICE_UNAVAILABLE, "The overlay does not run"),
             Code::NotKept => ("not_kept", StatusCode::INTERNAL_SERVER_ERROR, "The change could not be kept"),
             Code::Lost => {
                 ("overlay_lost", StatusCode::INTERNAL_SERVER_ERROR, "The overlay does not start any more")
@@ -264,7 +268,10 @@ impl From<ChangeError> for Problem {
         let detail = error.to_string();
         let code = match &error {
             ChangeError::Unknown(_) | ChangeError::Removed(_) => Code::UnknownOverlay,
-            ChangeError::Taken(_) => Code::OverlayExists,
+            ChangeError::Taken(_) | ChangeError::TakenAndFailed { .. } | ChangeError::Kept(_) => {
+                Code::OverlayExists
+            }
+            ChangeError::Failed(_) => Code::Failed,
             ChangeError::File(_) => Code::OverlayOfFile,
             // What else is wrong is told beside it.
             ChangeError::Wrong(wrong) if wrong.iter().all(|wrong| wrong.no_seeds) => Code::NoSeeds,

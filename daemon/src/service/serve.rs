@@ -59,10 +59,17 @@ impl Signals {
 
 /// What the host does, in one line for the service manager's status.
 fn status(host: &Host) -> String {
-    match host.names().as_slice() {
-        [] => "serving no overlay: there is none".to_owned(),
-        [only] => format!("serving overlay {only}"),
+    let failed = host.failed();
+    let serving = match host.all().as_slice() {
+        [] if failed.is_empty() => "serving no overlay: there is none".to_owned(),
+        [] => "serving no overlay".to_owned(),
+        [only] => format!("serving overlay {}", only.settings().name),
         several => format!("serving {} overlays", several.len()),
+    };
+    match failed.as_slice() {
+        [] => serving,
+        [only] => format!("{serving}; overlay {} does not run", only.name()),
+        several => format!("{serving}; {} overlays do not run", several.len()),
     }
 }
 
@@ -81,7 +88,12 @@ pub async fn serve(settings: &Settings, config: Option<&Path>) -> anyhow::Result
     let manager = Manager::from_environment();
     let mut service = Service::start(settings, config).await?;
     let host = service.host().clone();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), overlays = host.names().len(), "started");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        overlays = host.all().len(),
+        failed = host.failed().len(),
+        "started"
+    );
     manager.ready(&status(&host)).await;
     let overlays = || host.all().iter().map(|running| running.handle().clone()).collect();
     let signal = tokio::select! {

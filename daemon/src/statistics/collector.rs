@@ -130,13 +130,13 @@ impl Collector {
         Some(Answer { window, from, seconds, statistics })
     }
 
-    /// The metrics of all overlays and of this process, as Prometheus reads them: see [`metrics::CONTENT_TYPE`].
-    pub async fn metrics(&self) -> String {
+    /// The metrics of all overlays and of this process, as Prometheus reads them: see [`metrics::CONTENT_TYPE`]. So many overlays `failed`: they do not run.
+    pub async fn metrics(&self, failed: usize) -> String {
         let overlays: Vec<(String, Statistics)> =
             self.sample().await.into_iter().map(|sampled| (sampled.overlay, *sampled.statistics)).collect();
         let influx = self.shared.influx.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let written = influx.as_deref().map(Counts::read);
-        metrics::render(overlays, metrics::Process::look(), written)
+        metrics::render(overlays, failed, metrics::Process::look(), written)
     }
 
     /// Takes a sample of every overlay, all at a time; those that do not answer are left out, and those that ended forgotten.

@@ -104,10 +104,10 @@ async fn check(daemon: &Daemon, known: &mut BTreeMap<String, Known>) {
         (known.sure, known.maybe) = (found, None);
     }
     // The disk has what the daemon has.
-    for entry in fs::read_dir(daemon.data_dir().join("overlays")).expect("a folder") {
+    for entry in fs::read_dir(daemon.data_dir().join("rest/overlays")).into_iter().flatten() {
         let folder = entry.expect("an entry").path();
         let name = folder.file_name().and_then(|name| name.to_str()).expect("text").to_owned();
-        assert_eq!(folder.join("overlay.toml").exists(), name != "main" && names.contains(&name), "{name}");
+        assert_eq!(folder.join("overlay.toml").exists(), names.contains(&name), "{name}");
         for file in fs::read_dir(&folder).expect("a folder") {
             let file = file.expect("an entry").path();
             assert!(!file.to_string_lossy().ends_with(".damaged"), "{}", file.display());

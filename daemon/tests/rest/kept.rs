@@ -33,7 +33,7 @@ async fn what_was_made_returns_with_its_token_after_a_restart() {
     assert_eq!(before["configuration"], after["configuration"]);
     daemon.get("/membership/main", &main).await.expect(200);
     assert_eq!(daemon.overlays().await, ["fresh", "main"]);
-    assert!(!daemon.data_dir().join("overlays/gone").exists());
+    assert!(!daemon.data_dir().join("rest/overlays/gone").exists());
 }
 
 #[tokio::test]
@@ -52,9 +52,10 @@ async fn what_cannot_be_kept_is_not_made() {
     let daemon = Daemon::start().await;
     let token = daemon.add("fresh", &daemon.properties()).await;
     // A folder stands where the file is written first.
-    let blocks = |overlay: &str| daemon.data_dir().join("overlays").join(overlay).join("overlay.toml.new");
-    fs::create_dir_all(blocks("fresh")).expect("made");
-    fs::create_dir_all(blocks("second")).expect("made");
+    fs::create_dir_all(daemon.data_dir().join("rest/overlays/fresh/overlay.toml.new")).expect("made");
+    // And where there is to be a folder, a file.
+    let blocked = daemon.data_dir().join("rest/overlays/second");
+    fs::write(&blocked, "").expect("written");
     let before = daemon.get("/configuration/fresh", &token).await.expect(200).json();
     daemon.put("/overlays/fresh/quarantine_after", &token, &json!(33)).await.expect_problem(500, "not_kept");
     daemon.put("/overlays/fresh/secret", &token, &json!("another")).await.expect_problem(500, "not_kept");
@@ -65,7 +66,7 @@ async fn what_cannot_be_kept_is_not_made() {
     answer.expect_problem(500, "not_kept");
     assert_eq!(daemon.overlays().await, ["fresh", "main"]);
     // Nothing of it is left in the way.
-    fs::remove_dir(blocks("second")).expect("removed");
+    fs::remove_file(blocked).expect("removed");
     daemon.ask(Method::POST, "/overlays/second", &daemon.rest_user(), &properties).await.expect(201);
 }
 
@@ -124,7 +125,7 @@ async fn an_overlay_that_does_not_start_leaves_nothing_behind() {
         daemon.ask(Method::POST, "/overlays/fresh", &daemon.rest_user(), &properties.to_string()).await;
     answer.expect_problem(409, "cannot_start");
     assert_eq!(daemon.overlays().await, ["main"]);
-    assert!(!daemon.data_dir().join("overlays/fresh").exists(), "a folder is left");
+    assert!(!daemon.data_dir().join("rest/overlays/fresh").exists(), "a folder is left");
 }
 
 #[tokio::test]
@@ -134,7 +135,7 @@ async fn a_change_that_cannot_start_is_at_no_time_what_a_start_would_find() {
     // A group takes an address that other hosts reach; without seeds nobody is spoken to.
     properties["ip"] = json!("0.0.0.0");
     let token = daemon.add("fresh", &properties).await;
-    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
+    let kept = daemon.data_dir().join("rest/overlays/fresh/overlay.toml");
     let before = fs::read_to_string(&kept).expect("kept");
     // Clients' port is somebody else's.
     let taken = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
@@ -162,25 +163,6 @@ async fn a_change_that_cannot_start_is_at_no_time_what_a_start_would_find() {
 }
 
 #[tokio::test]
-async fn what_cannot_start_is_told_of_and_the_others_do() {
-    let mut daemon = Daemon::start().await;
-    let token = daemon.add("fresh", &daemon.properties()).await;
-    daemon.add("other", &daemon.properties()).await;
-    daemon.crash();
-    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
-    let good = fs::read_to_string(&kept).expect("kept");
-    // Of a network for documentation: no host has it.
-    fs::write(&kept, good.replace(&daemon.ip.to_string(), "192.0.2.1")).expect("written");
-    daemon.run().await;
-    assert_eq!(daemon.overlays().await, ["main", "other"]);
-    assert_eq!(daemon.log().count("cannot start; tried again at the next start"), 1);
-    daemon.crash();
-    fs::write(&kept, good).expect("written");
-    daemon.run().await;
-    daemon.get("/membership/fresh", &token).await.expect(200);
-}
-
-#[tokio::test]
 async fn nobody_waits_for_a_disk_that_is_slow() {
     // One overlay at the start: one thread drives all.
     let daemon = Daemon::start().await;
@@ -188,7 +170,7 @@ async fn nobody_waits_for_a_disk_that_is_slow() {
     let main = daemon.token("main").await;
     let session = daemon.session(daemon.port("main"), "publisher").await;
     // Opened for writing it blocks until somebody reads.
-    let slow = daemon.data_dir().join("overlays/fresh/overlay.toml.new");
+    let slow = daemon.data_dir().join("rest/overlays/fresh/overlay.toml.new");
     mkfifo(&slow, Mode::S_IRWXU).expect("made");
     let (value, path) = (json!(33), "/overlays/fresh/quarantine_after");
     let looking = async {
@@ -201,7 +183,7 @@ async fn nobody_waits_for_a_disk_that_is_slow() {
     };
     let (answer, ()) = tokio::join!(daemon.put(path, &token, &value), looking);
     answer.expect_problem(500, "not_kept");
-    fs::remove_file(daemon.data_dir().join("overlays/fresh/overlay.toml.new")).expect("removed");
+    fs::remove_file(daemon.data_dir().join("rest/overlays/fresh/overlay.toml.new")).expect("removed");
     daemon.put(path, &token, &value).await.expect(202);
 }
 
@@ -235,7 +217,7 @@ async fn what_is_shown_and_sent_back_changes_nothing() {
     properties["racks"] = json!({ "default": [], "other": ["Seed.example.com"] });
     properties["limits"] = json!({ "clients": 9 });
     let token = daemon.add("fresh", &properties).await;
-    let kept = daemon.data_dir().join("overlays/fresh/overlay.toml");
+    let kept = daemon.data_dir().join("rest/overlays/fresh/overlay.toml");
     let before = fs::read_to_string(&kept).expect("kept");
     let shown = async || {
         let shown = daemon.get("/configuration/fresh", &token).await.expect(200).json();
@@ -269,7 +251,7 @@ async fn a_ring_stays_until_other_keys_are_kept() {
     let added = json!({ "key": "added while it ran" }).to_string();
     daemon.ask(Method::POST, "/keys/fresh", &token, &added).await.expect(200);
     let ring = daemon.get("/keys/fresh", &token).await.expect(200).json()["daemons"].clone();
-    let folder = daemon.data_dir().join("overlays/fresh");
+    let folder = daemon.data_dir().join("rest/overlays/fresh");
     let (kept, aside) = (folder.join("overlay.toml"), folder.join("aside"));
     // A version cannot be put in a folder's place: what has been started with it is taken back.
     fs::rename(&kept, &aside).expect("moved");

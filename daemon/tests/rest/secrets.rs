@@ -151,8 +151,8 @@ async fn credentials_whose_files_are_removed_are_made_anew_and_the_old_are_refus
     let (user, root) = (daemon.rest_user(), daemon.superuser());
     let tokens = [daemon.token("main").await, daemon.token("fresh").await];
     daemon.crash();
-    let token = |overlay: &str| daemon.data_dir().join("overlays").join(overlay).join("token");
-    let files = [token("main"), token("fresh"), daemon.rest_file("users.json")];
+    let token = |folder: &str| daemon.data_dir().join(folder).join("token");
+    let files = [token("overlays/main"), token("rest/overlays/fresh"), daemon.rest_file("users.json")];
     files.iter().for_each(|file| fs::remove_file(file).expect("removed"));
     daemon.run().await;
     for file in files.iter().chain([&daemon.rest_file("rest_user"), &daemon.rest_file("superuser")]) {

@@ -101,6 +101,6 @@ async fn an_overlay_that_was_left_has_no_statistics_any_more() {
     host.service.leave().await;
     // The collector finds out for itself, where nobody tells it.
     assert!(collector.window("main", Window::Minute).await.is_none());
-    let text = collector.metrics().await;
+    let text = collector.metrics(0).await;
     assert!(!text.contains("overlay=\"main\""), "{text}");
 }

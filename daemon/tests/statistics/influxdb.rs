@@ -50,7 +50,7 @@ async fn points_are_what_a_client_counted() {
     let longest =
         last("last(\"le_8388608\"), last(count)", "gossiperl_round_trips WHERE \"with\" = 'clients'").await;
     assert_eq!(longest[0][0], longest[0][1], "nothing took 8 s");
-    let metrics = crate::support::Metrics(collector.metrics().await);
+    let metrics = crate::support::Metrics(collector.metrics(0).await);
     assert_eq!((metrics.points("dropped"), metrics.points("refused")), (0, 0));
     assert_eq!(metrics.points("written"), influx.points(DATABASE).await);
 }
@@ -108,7 +108,7 @@ async fn no_counted_point_is_lost_when_the_server_crashes_and_comes_back() {
     }
     let collector = host.service.host().collector().clone();
     host.service.leave().await;
-    let metrics = crate::support::Metrics(collector.metrics().await);
+    let metrics = crate::support::Metrics(collector.metrics(0).await);
     assert_eq!((metrics.points("dropped"), metrics.points("refused"), metrics.waiting()), (0, 0, 0));
     assert_eq!(influx.points(DATABASE).await, metrics.points("written"));
     assert_eq!(influx.number(DATABASE, "SELECT last(published) FROM gossiperl_overlay").await, 200);
@@ -129,7 +129,7 @@ async fn beyond_the_bound_the_oldest_go_and_are_counted() {
     host.wait_for("points are written", |metrics| metrics.points("written") > 20).await;
     let collector = host.service.host().collector().clone();
     host.service.leave().await;
-    let metrics = crate::support::Metrics(collector.metrics().await);
+    let metrics = crate::support::Metrics(collector.metrics(0).await);
     assert_eq!(influx.points(DATABASE).await, metrics.points("written"));
     assert_eq!((metrics.points("refused"), metrics.waiting()), (0, 0));
 }

@@ -55,7 +55,7 @@ impl Host {
 
     /// The metrics now.
     pub(crate) async fn metrics(&self) -> Metrics {
-        Metrics(self.service.host().collector().metrics().await)
+        Metrics(self.service.host().collector().metrics(0).await)
     }
 
     /// Waits until the metrics are so.

@@ -151,13 +151,25 @@ impl Management {
             (Some(file), _) => read_own(file)?,
             (None, Ok(token)) if !token.is_empty() => Zeroizing::new(token),
             (None, _) => {
-                let file = self.data_dir()?.join("overlays").join(overlay).join("token");
+                let file = self.folder(overlay)?.join("token");
                 read(&file).with_context(|| {
                     format!("the token of overlay {overlay:?} is missing: set {TOKEN}, or give --credentials FILE; `gossiperl tokens` tells them")
                 })?
             }
         };
         Ok(Proof::Token(line))
+    }
+
+    /// Where the daemon keeps what it keeps of an overlay: the file's have folders of their own. Of two of one name the file's is served.
+    fn folder(&self, overlay: &str) -> anyhow::Result<PathBuf> {
+        let data_dir = self.data_dir()?;
+        let [of_file, of_rest] =
+            [data_dir.to_owned(), data_dir.join("rest")].map(|root| root.join("overlays").join(overlay));
+        let is_of_file = match Settings::load(self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))) {
+            Ok(settings) => settings.overlays.iter().any(|of_file| of_file.name == overlay),
+            Err(_) => !of_rest.join("overlay.toml").exists(),
+        };
+        Ok(if is_of_file { of_file } else { of_rest })
     }
 
     /// Where the daemon keeps everything. A configuration that is refused, as it may be while it is being edited, is told of and says it all the same.

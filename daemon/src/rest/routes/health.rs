@@ -36,12 +36,21 @@ pub(super) async fn healthz() -> Json<Health> {
     get, path = "/readyz", tag = "operation",
     responses(
         (status = 200, body = Health, content_type = "application/json"),
-        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "stopping, overlay_failed", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Problem> {
     if shared.host.is_ending() {
         return Err(Problem::new(Code::Stopping, "the daemon is drained, or stopping"));
+    }
+    let failed = shared.host.failed();
+    if !failed.is_empty() {
+        let names: Vec<&str> = failed.iter().map(|failed| failed.name()).collect();
+        let detail = format!(
+            "overlays that do not run: {}. The log says why, and so does each to who shows its token",
+            names.join(", ")
+        );
+        return Err(Problem::new(Code::Failed, detail));
     }
     for running in shared.host.all() {
         let answered = tokio::time::timeout(PATIENCE, running.handle().statistics()).await;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::refusals::OfHost;
 use crate::{
-    manage::{DrainEnd, Reloaded},
+    manage::{DrainEnd, Known, Reloaded},
     rest::{
         Shared,
         answer::{Json, timestamp},
@@ -46,7 +46,7 @@ pub(super) struct Reconfigured {
     timestamp: i64,
 }
 
-/// Tells the tokens of all overlays.
+/// Tells the tokens of all overlays, of those that do not run too.
 #[utoipa::path(
     get, path = "/tokens", tag = "host", security(("superuser" = [])),
     responses(
@@ -55,11 +55,12 @@ pub(super) struct Reconfigured {
     )
 )]
 pub(super) async fn tokens(State(shared): State<Arc<Shared>>, _: Superuser) -> Json<Tokens> {
-    let all = shared.host.all();
-    let token = |running: &Arc<crate::manage::Running>| {
-        Map::from_iter([(running.settings().name.clone(), Value::from(running.token().expose()))])
+    let all = shared.host.all_known();
+    let token = |known: &Known| {
+        let token = known.token()?.expose();
+        Some(Map::from_iter([(known.name().to_owned(), Value::from(token))]))
     };
-    let tokens = all.iter().map(token).collect();
+    let tokens = all.iter().filter_map(token).collect();
     Json(StatusCode::OK, Tokens { tokens, operation: "tokens", timestamp: timestamp() })
 }
 

@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 
 use super::refusals::{OfBody, OfHost, OfOverlay};
 use crate::{
-    manage::{Host, Running, Token},
+    manage::{Failed, Host, Running},
     rest::{
         Shared,
         answer::{Json, JsonObject, JsonValue, timestamp},
-        auth::{self, Overlay, RestUser},
+        auth::{self, RestUser},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -57,10 +57,13 @@ struct Details {
     overlay: String,
     /// Who changes it: `file` or `rest`.
     owner: &'static str,
-    /// Its UDP port.
-    port: u16,
-    /// `serving`, `draining` (the host is), `restarting` or `silent` (it does not answer).
+    /// Its UDP port, where that can be read.
+    port: Option<u16>,
+    /// `serving`, `draining` (the host is), `restarting`, `silent` (it does not answer) or `failed` (it does not run, and is tried again).
     state: &'static str,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
     /// Daemons by state, ourselves among them; where the overlay does not answer nothing.
     daemons: BTreeMap<&'static str, u64>,
     /// This host's clients, likewise.
@@ -101,7 +104,7 @@ pub(super) struct Changed {
     timestamp: i64,
 }
 
-/// Lists the overlays of this host.
+/// Lists the overlays of this host, those that do not run too.
 #[utoipa::path(
     get, path = "/overlays", tag = "overlays", security(("rest_user" = [])),
     params(("details" = Option<bool>, Query, description = "Whether to tell how each fares, too")),
@@ -117,18 +120,18 @@ pub(super) async fn list(
     how: Result<Query<HowToList>, QueryRejection>,
 ) -> Result<Json<Listed>, Problem> {
     let how = how.map_err(|_| Problem::new(Code::BadRequest, "details must be true or false"))?;
-    let all = shared.host.all();
     let details = match how.details {
-        true => Some(details(&all, shared.host.is_ending()).await),
+        true => Some(details(&shared.host).await),
         false => None,
     };
-    let overlays = all.iter().map(|running| running.settings().name.clone()).collect();
-    let answer = Listed { overlays, details, operation: "overlays", timestamp: timestamp() };
+    let answer =
+        Listed { overlays: shared.host.names(), details, operation: "overlays", timestamp: timestamp() };
     Ok(Json(StatusCode::OK, answer))
 }
 
-/// How these fare. They are asked at the same time, and an answer is waited for in bounded time.
-async fn details(all: &[Arc<Running>], ending: bool) -> Vec<Details> {
+/// How all overlays fare, in the order of their names. They are asked at the same time, and an answer is waited for in bounded time.
+async fn details(host: &Host) -> Vec<Details> {
+    let (all, ending) = (host.all(), host.is_ending());
     let mut asked = JoinSet::new();
     for (at, running) in all.iter().enumerate() {
         let handle = running.handle().clone();
@@ -150,13 +153,31 @@ async fn details(all: &[Arc<Running>], ending: bool) -> Vec<Details> {
         Details {
             overlay: settings.name.clone(),
             owner: running.owner().name(),
-            port: settings.port,
+            port: Some(settings.port),
             state,
+            why: None,
             daemons: BTreeMap::from(gauges.daemons.named()),
             clients: BTreeMap::from(gauges.clients.named()),
         }
     };
-    all.iter().enumerate().map(one).collect()
+    let mut details: Vec<Details> = all.iter().enumerate().map(one).collect();
+    details.extend(host.failed().iter().map(|failed| Details::from(&**failed)));
+    details.sort_by(|one, other| one.overlay.cmp(&other.overlay));
+    details
+}
+
+impl From<&Failed> for Details {
+    fn from(failed: &Failed) -> Self {
+        Details {
+            overlay: failed.name().to_owned(),
+            owner: failed.owner(),
+            port: failed.port(),
+            state: "failed",
+            why: Some(failed.why().to_owned()),
+            daemons: BTreeMap::new(),
+            clients: BTreeMap::new(),
+        }
+    }
 }
 
 /// Adds an overlay with the properties in the body. It is kept on disk and returns after a restart.
@@ -202,7 +223,7 @@ pub(super) async fn add(
     Ok(response)
 }
 
-/// Gives an overlay all its properties anew. Secrets that read "protected" stay as they are.
+/// Gives an overlay all its properties anew. Secrets that read "protected" stay as they are. One that does not run is started with them.
 #[utoipa::path(
     put, path = "/overlays/{overlay}", tag = "overlays", security(("token" = []), ("overlay" = [])),
     params(("overlay" = String, Path)),
@@ -219,11 +240,10 @@ pub(super) async fn add(
 )]
 pub(super) async fn replace(
     State(shared): State<Arc<Shared>>,
-    overlay: Overlay,
+    auth::Changed { name, token }: auth::Changed,
     JsonObject(properties): JsonObject,
 ) -> Result<Json<Changed>, Problem> {
-    let (host, name, token) = shown(&shared, &overlay);
-    let overlay = name.clone();
+    let (host, overlay) = (shared.host.clone(), name.clone());
     shared.host.to_the_end(async move { host.replace(&name, &token, &properties).await }).await??;
     Ok(changed(StatusCode::OK, overlay, None))
 }
@@ -243,12 +263,11 @@ pub(super) async fn replace(
 )]
 pub(super) async fn set(
     State(shared): State<Arc<Shared>>,
-    overlay: Overlay,
+    auth::Changed { name, token }: auth::Changed,
     Property(property): Property,
     JsonValue(value): JsonValue,
 ) -> Result<Json<Changed>, Problem> {
-    let (host, name, token) = shown(&shared, &overlay);
-    let (overlay, changes) = (name.clone(), property.clone());
+    let (host, overlay, changes) = (shared.host.clone(), name.clone(), property.clone());
     shared.host.to_the_end(async move { host.set(&name, &token, &changes, &value).await }).await??;
     Ok(changed(StatusCode::ACCEPTED, overlay, Some(property)))
 }
@@ -265,18 +284,13 @@ pub(super) async fn set(
 )]
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
-    overlay: Overlay,
+    auth::Changed { name, token }: auth::Changed,
 ) -> Result<Json<Overlays>, Problem> {
-    let (host, name, token) = shown(&shared, &overlay);
+    let host = shared.host.clone();
     shared.host.to_the_end(async move { host.remove(&name, &token).await }).await??;
     let answer =
         Overlays { overlays: shared.host.names(), operation: "remove_overlay", timestamp: timestamp() };
     Ok(Json(StatusCode::ACCEPTED, answer))
-}
-
-/// What a change of an overlay takes: its name, and the token that was shown, since another may have the name when the change has its turn.
-fn shown(shared: &Shared, overlay: &Overlay) -> (Host, String, Token) {
-    (shared.host.clone(), overlay.0.settings().name.clone(), overlay.0.token().clone())
 }
 
 fn changed(status: StatusCode, overlay: String, property: Option<String>) -> Json<Changed> {

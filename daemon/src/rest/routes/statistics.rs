@@ -111,7 +111,10 @@ async fn answer(shared: &Shared, running: &Running, window: Window) -> Result<Js
     )
 )]
 pub(super) async fn scrape(State(shared): State<Arc<Shared>>, _: RestUser) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], shared.host.collector().metrics().await)
+    (
+        [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
+        shared.host.collector().metrics(shared.host.failed().len()).await,
+    )
 }
 
 impl<S: Sync> axum::extract::FromRequestParts<S> for InPath {

@@ -21,10 +21,15 @@ pub use process::Process;
 /// The content type of what [`render`] makes.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// The metrics of these overlays by name, of this process, and of the InfluxDB writer where there is one.
-pub fn render(overlays: Vec<(String, Statistics)>, process: Process, influx: Option<Written>) -> String {
+/// The metrics of these overlays by name, how many beside them do not run, of this process, and of the InfluxDB writer where there is one.
+pub fn render(
+    overlays: Vec<(String, Statistics)>,
+    failed: usize,
+    process: Process,
+    influx: Option<Written>,
+) -> String {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(All { overlays, process, influx }));
+    registry.register_collector(Box::new(All { overlays, failed, process, influx }));
     let mut text = String::with_capacity(32 << 10);
     // Writing to a string does not fail.
     let _ = prometheus_text::encode(&mut text, &registry);
@@ -34,13 +39,14 @@ pub fn render(overlays: Vec<(String, Statistics)>, process: Process, influx: Opt
 #[derive(Debug)]
 struct All {
     overlays: Vec<(String, Statistics)>,
+    failed: usize,
     process: Process,
     influx: Option<Written>,
 }
 
 impl Collector for All {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        names::of_program(&mut encoder, self.overlays.len())?;
+        names::of_program(&mut encoder, self.overlays.len(), self.failed)?;
         names::of_overlays(&mut encoder, &self.overlays)?;
         if let Some(influx) = &self.influx {
             names::of_writer(&mut encoder, influx)?;

@@ -12,10 +12,12 @@ use crate::{driver::Statistics, statistics::Written};
 type Overlays = [(String, Statistics)];
 
 /// Of the program as a whole.
-pub(super) fn of_program(encoder: &mut DescriptorEncoder<'_>, overlays: usize) -> fmt::Result {
+pub(super) fn of_program(encoder: &mut DescriptorEncoder<'_>, overlays: usize, failed: usize) -> fmt::Result {
     let version = vec![("version", env!("CARGO_PKG_VERSION"))];
     gauge(encoder, "gossiperl_build_info", "The program's version; always 1", [(version, 1_u64)])?;
-    gauge(encoder, "gossiperl_overlays", "Overlays served", [(Vec::new(), overlays as u64)])
+    gauge(encoder, "gossiperl_overlays", "Overlays served", [(Vec::new(), overlays as u64)])?;
+    let help = "Overlays that are to be served and do not run; each is tried again";
+    gauge(encoder, "gossiperl_overlays_failed", help, [(Vec::new(), failed as u64)])
 }
 
 /// Of each overlay.

@@ -36,7 +36,7 @@ fn families(text: &str) -> BTreeMap<&str, (&str, Vec<&str>)> {
 fn every_metric_is_described_named_by_the_rules_and_its_lines_differ() {
     let written = Written { written: 1, dropped: 2, refused: 3, failed: 4, waiting: 5 };
     let overlays = vec![("main".to_owned(), counted()), ("other".to_owned(), counted())];
-    let text = render(overlays, Process::look(), Some(written));
+    let text = render(overlays, 0, Process::look(), Some(written));
     let families = families(&text);
     assert!(families.len() > 50, "{}", families.len());
     for (name, (of_type, lines)) in &families {
@@ -57,7 +57,7 @@ fn every_metric_is_described_named_by_the_rules_and_its_lines_differ() {
 #[test]
 fn every_counter_is_in_a_line_of_its_own() {
     let statistics = counted();
-    let text = render(vec![("main".to_owned(), statistics)], Process::default(), None);
+    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None);
     let values: Vec<u64> = text
         .lines()
         .filter(|line| line.contains("overlay=\"main\""))
@@ -76,7 +76,7 @@ fn every_counter_is_in_a_line_of_its_own() {
 #[test]
 fn names_are_escaped_and_stay_in_their_line() {
     let name = "a\"b\\c\nd} 7\n# TYPE x counter\nx";
-    let text = render(vec![(name.to_owned(), counted())], Process::default(), None);
+    let text = render(vec![(name.to_owned(), counted())], 0, Process::default(), None);
     families(&text);
     assert!(text.contains("overlay=\"a\\\"b\\\\c\\nd} 7\\n# TYPE x counter\\nx\""), "{text}");
 }
@@ -95,7 +95,7 @@ fn histograms_are_cumulative_in_seconds_and_end_with_everything() {
             _ => 0,
         };
     }
-    let text = render(vec![("main".to_owned(), statistics)], Process::default(), None);
+    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None);
     let families = families(&text);
     let lines = &families["gossiperl_round_trip_seconds"].1;
     let probes: Vec<_> = lines.iter().filter(|line| line.contains("with=\"probes\"")).collect();
@@ -114,7 +114,7 @@ fn histograms_are_cumulative_in_seconds_and_end_with_everything() {
 
 #[test]
 fn without_overlays_there_is_the_process() {
-    let text = render(Vec::new(), Process::look(), None);
+    let text = render(Vec::new(), 0, Process::look(), None);
     let families = families_without_lines(&text);
     assert!(families.contains("process_resident_memory_bytes"));
     assert!(text.contains("\ngossiperl_overlays 0\n"), "{text}");

@@ -117,8 +117,18 @@ impl Daemon {
         self.child.wait().expect("ended");
     }
 
-    /// Starts it (again), and waits until the interface answers.
+    /// Starts it (again), and waits until it is ready.
     pub(crate) async fn run(&mut self) {
+        self.run_until_answered().await;
+        until("readiness", async || {
+            let answer = self.try_ask(Method::GET, "/readyz", &As::Nobody, "").await.ok()?;
+            (answer.status == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Starts it (again), and waits until the interface answers.
+    pub(crate) async fn run_until_answered(&mut self) {
         let _ = self.child.wait();
         let address = self.rest_file("address");
         let _ = fs::remove_file(&address);
@@ -139,9 +149,8 @@ impl Daemon {
             text.trim_end().split_once(':').map_or(As::Nobody, |(user, password)| As::basic(user, password))
         };
         (self.rest_user, self.superuser) = (read("rest_user"), read("superuser"));
-        until("readiness", async || {
-            let answer = self.try_ask(Method::GET, "/readyz", &As::Nobody, "").await.ok()?;
-            (answer.status == 200).then_some(())
+        until("an answer", async || {
+            self.try_ask(Method::GET, "/healthz", &As::Nobody, "").await.ok().map(|_| ())
         })
         .await;
     }

@@ -16,8 +16,13 @@ pub(super) async fn list(how: How) -> anyhow::Result<()> {
         return Ok(output::line(answer)?);
     }
     let mut rows = vec![heading(&["OVERLAY", "CHANGED BY", "PORT", "STATE", "DAEMONS", "CLIENTS"])];
-    rows.extend(answer["details"].as_array().into_iter().flatten().map(row));
-    Ok(output::table(&rows)?)
+    let details = || answer["details"].as_array().into_iter().flatten();
+    rows.extend(details().map(row));
+    output::table(&rows)?;
+    for failed in details().filter(|overlay| !overlay["why"].is_null()) {
+        output::note(format_args!("{}: {}", text(&failed["overlay"]), text(&failed["why"])));
+    }
+    Ok(())
 }
 
 fn row(overlay: &Value) -> Vec<String> {
