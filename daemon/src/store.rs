@@ -6,6 +6,8 @@
 
 mod ring;
 
+pub(crate) use ring::is_same_ring;
+
 use std::{
     fmt,
     fs::{self, DirBuilder, File, OpenOptions},

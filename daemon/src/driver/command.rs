@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use gossiperl_overlay::{KeyCommand, KeyOutcome, NotSent, SubscriptionView, View};
+use gossiperl_overlay::{KeyCommand, KeyId, KeyOutcome, NotSent, SubscriptionView, View};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -17,6 +17,8 @@ pub(super) enum Command {
     Reconfigure(Box<OverlaySettings>, oneshot::Sender<()>),
     Publish(Box<Message>, oneshot::Sender<Result<(), NotSent>>),
     Keys(KeyCommand, oneshot::Sender<KeyOutcome>),
+    /// The configuration has these keys from now on.
+    Configured(Vec<KeyId>, oneshot::Sender<()>),
     RingKeys(oneshot::Sender<Vec<Zeroizing<Vec<u8>>>>),
     Drain(oneshot::Sender<()>),
     EndDraining(oneshot::Sender<()>),

@@ -17,7 +17,7 @@ mod train;
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{ConfigError, Event, KeyCommand, NotSent, Overlay, Snapshot, SubscriptionView, View};
+use gossiperl_overlay::{ConfigError, Event, KeyCommand, KeyId, NotSent, Overlay, Snapshot, SubscriptionView, View};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
@@ -161,6 +161,12 @@ impl Handle {
     /// What happens from now on. A reader more than 1,024 events behind misses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Tells that the configuration has the keys of these ids from now on, where that is no change of the ring: what is kept of it is kept as derived from them, or dropped
+    /// where it is just them.
+    pub(crate) async fn configured(&self, keys: Vec<KeyId>) -> Result<(), Ended> {
+        self.ask(|answer| Command::Configured(keys, answer)).await
     }
 
     /// The keys of the ring as they are now, the one that seals first: for clients of our own.

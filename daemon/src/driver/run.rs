@@ -286,6 +286,10 @@ impl Driver {
                 let ticket = self.overlay.change_keys(self.clock.now(), command);
                 self.keys_asked.insert(ticket, answer);
             }
+            Some(Command::Configured(keys, answer)) => {
+                self.rings.set_configured(keys, &self.config.symmetric_keys);
+                let _ = answer.send(());
+            }
             Some(Command::RingKeys(answer)) => {
                 let _ = answer.send(self.config.symmetric_keys.clone());
             }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     config::{Change, OverlaySettings, Written, WrongProperty, bind_conflicts},
-    store::{Store, StoreError, on_disk},
+    store::{Store, StoreError, is_same_ring, on_disk},
 };
 
 /// An overlay of REST's before a change.
@@ -134,7 +134,10 @@ impl Host {
             staged.give_up().await;
             return Err(error);
         }
-        let Err(error) = staged.commit(keys).await else { return Ok(()) };
+        let Err(error) = staged.commit(keys).await else {
+            self.tell_keys(&running).await;
+            return Ok(());
+        };
         // What was answered last is what is to be there, and to come back.
         if let Ok(staged) = Staged::new(&store, before).await {
             let _ = staged.commit(running.settings.key_ids()).await;
@@ -220,6 +223,15 @@ impl Host {
         Ok(())
     }
 
+    /// Tells an overlay which keys its configuration has, where they are others than `before` and that configuration is the one to stay.
+    pub(super) async fn tell_keys(&self, before: &Running) {
+        let now = self.get(&before.settings.name);
+        if let Some(now) = now.filter(|now| now.settings.symmetric_keys != before.settings.symmetric_keys) {
+            // One that ended is told by its next start.
+            let _ = now.handle.configured(now.settings.key_ids()).await;
+        }
+    }
+
     async fn restart(
         &self,
         running: &Arc<Running>,
@@ -290,7 +302,7 @@ impl Host {
 
 impl Host {
     /// The settings that `running` runs with, as `wanted` would spell them: a member name that was made is the same when it is written out, and when it is
-    /// no longer.
+    /// no longer; and keys are the same where they are those of the ring, whatever it was derived from.
     pub(super) async fn as_running(&self, running: &Running, wanted: &OverlaySettings) -> OverlaySettings {
         let mut settings = running.settings.clone();
         let name = running.handle.member_name();
@@ -300,6 +312,12 @@ impl Host {
         };
         if is_same {
             settings.member_name.clone_from(&wanted.member_name);
+        }
+        if wanted.symmetric_keys != settings.symmetric_keys
+            && let Ok(ring) = running.handle.ring_keys().await
+            && is_same_ring(&ring, &wanted.symmetric_keys)
+        {
+            settings.symmetric_keys.clone_from(&wanted.symmetric_keys);
         }
         settings
     }

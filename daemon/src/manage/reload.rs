@@ -80,10 +80,14 @@ impl Host {
                         Err(error.into())
                     }
                 },
-                Some(running) => match overlay.change_from(&self.as_running(&running, &overlay).await) {
-                    Change::Nothing => Ok(()),
-                    change => self.bring_to(&running, overlay, Owner::File, change).await,
-                },
+                Some(running) => {
+                    let change = overlay.change_from(&self.as_running(&running, &overlay).await);
+                    let brought = self.bring_to(&running, overlay, Owner::File, change).await;
+                    if brought.is_ok() {
+                        self.tell_keys(&running).await;
+                    }
+                    brought
+                }
             };
             if let Err(error) = brought {
                 failed.push(format!("overlay {name:?}: {error}"));

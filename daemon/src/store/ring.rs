@@ -9,7 +9,7 @@
 use std::{collections::BTreeSet, fs, io};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use gossiperl_idl::sealed::MAX_KEYS;
+use gossiperl_idl::sealed::{MAX_KEYS, OverlayKey};
 use gossiperl_overlay::KeyId;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
@@ -58,10 +58,18 @@ impl Store {
             return;
         }
         let file = self.folder.join(KEYS);
-        tracing::warn!(
-            file = %file.display(),
-            "the configuration's keys have changed since the key ring was kept: the configuration counts, the kept ring is dropped"
-        );
+        let ring = ring_of(&kept).unwrap_or_default();
+        let ids: Vec<KeyId> = ring.iter().map(|key| OverlayKey::new(key).id()).collect();
+        match is_same_ring(&ids, configured) {
+            true => tracing::info!(
+                file = %file.display(),
+                "the configuration has the keys of the kept ring now: the kept ring is dropped"
+            ),
+            false => tracing::warn!(
+                file = %file.display(),
+                "the configuration's keys have changed since the key ring was kept: the configuration counts, the kept ring is dropped"
+            ),
+        }
         if let Err(error) = fs::remove_file(&file) {
             tracing::warn!(file = %file.display(), %error, "the dropped key ring cannot be removed; remove it");
         }
@@ -77,6 +85,11 @@ impl Store {
         text.push(b'\n');
         self.replace(KEYS, &text)
     }
+}
+
+/// Whether two rings have the same keys, and the same that seals; in which order the others stand is nobody's affair.
+pub(crate) fn is_same_ring<T: PartialEq>(one: &[T], other: &[T]) -> bool {
+    one.len() == other.len() && one.first() == other.first() && one.iter().all(|key| other.contains(key))
 }
 
 /// `None`: not a ring.
