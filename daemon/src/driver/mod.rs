@@ -12,12 +12,15 @@ mod keeping;
 mod report;
 mod ring;
 mod run;
+mod standing;
 mod train;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, time::Duration};
 
 use gossiperl_idl::Salt;
-use gossiperl_overlay::{ConfigError, Event, KeyCommand, KeyId, NotSent, Overlay, Snapshot, SubscriptionView, View};
+use gossiperl_overlay::{
+    ConfigError, Event, KeyCommand, KeyId, NotSent, Overlay, Snapshot, SubscriptionView, View,
+};
 use tokio::{
     sync::{broadcast, mpsc, oneshot},
     task::JoinHandle,
@@ -41,6 +44,8 @@ use keeping::Keeping;
 use report::Report;
 use ring::RingKeeping;
 use run::Driver;
+use standing::Refusal;
+pub use standing::Standing;
 use train::Train;
 
 /// Commands waiting for the task; beyond it those who ask wait.
@@ -79,10 +84,12 @@ pub struct Statistics {
     pub sockets: Counts,
     /// How long the overlay has been running.
     pub running: Duration,
+    /// How it stands with other daemons.
+    pub standing: Standing,
 }
 
 impl Statistics {
-    /// Every counter, in an order that stays the same while the program runs. Not what is there now, nor `running`.
+    /// Every counter, in an order that stays the same while the program runs. Not what is there now, nor `running` and `standing`.
     pub fn values(&self) -> impl Iterator<Item = u64> {
         self.overlay.values().chain([self.sockets.unsent, self.sockets.receive_errors])
     }
@@ -298,6 +305,7 @@ pub fn start(
         keys_asked: BTreeMap::new(),
         keeping: Keeping::new(store),
         report: Report::new(name),
+        refusal: Refusal::default(),
         counted_before: None,
         commands: asked,
         events,

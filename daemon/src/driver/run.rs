@@ -17,6 +17,7 @@ use super::{
     Clock, GroupWatch, Joining, Keeping, Report, RingKeeping, Statistics, Train,
     command::{Command, Message},
     ring::Written,
+    standing::{Refusal, Standing},
 };
 use crate::{
     config::OverlaySettings,
@@ -53,6 +54,7 @@ pub(super) struct Driver {
     /// Who waits for the outcome of which command about keys; as many as the overlay has under way.
     pub(super) keys_asked: BTreeMap<i64, oneshot::Sender<KeyOutcome>>,
     pub(super) report: Report,
+    pub(super) refusal: Refusal,
     /// What runs before the present one have counted, where there were any.
     pub(super) counted_before: Option<Box<Snapshot>>,
     pub(super) commands: mpsc::Receiver<Command>,
@@ -170,11 +172,16 @@ impl Driver {
     fn handle_events(&mut self) {
         while let Some(event) = self.overlay.poll_event() {
             self.report.event(&event);
-            if matches!(&event, Event::Member(_, view) if !view.client) {
-                self.keeping.changed();
-            }
-            if let Event::NewGenerationNeeded { above } = &event {
-                self.start_anew(*above);
+            match &event {
+                Event::Member(_, view) if !view.client => {
+                    self.keeping.changed();
+                    if view.state == State::Reachable {
+                        self.refusal.is_over();
+                    }
+                }
+                Event::Refused { code, .. } => self.refusal.heard(Instant::now(), *code),
+                Event::NewGenerationNeeded { above } => self.start_anew(*above),
+                _ => {}
             }
             // Nobody listening is no error.
             let _ = self.events.send(event);
@@ -309,10 +316,22 @@ impl Driver {
     }
 
     fn statistics(&self) -> Statistics {
+        let overlay = self.counted();
         Statistics {
-            overlay: self.counted(),
+            // We are one of the daemons ourselves.
+            standing: self.standing(overlay.gauges.daemons.reachable <= 1),
+            overlay,
             sockets: self.sockets.counts,
             running: self.clock.now().since(Time::ZERO),
+        }
+    }
+
+    fn standing(&self, is_alone: bool) -> Standing {
+        match (is_alone, self.refusal.standing(Instant::now())) {
+            (false, _) => Standing::Joined,
+            (true, Some(refused)) => refused,
+            (true, None) if self.joining.is_in_vain() => Standing::Unanswered,
+            (true, None) => Standing::Waiting,
         }
     }
 

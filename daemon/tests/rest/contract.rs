@@ -139,7 +139,7 @@ const TABLE: &[Row] = &[
     row("GET /membership/NEW", Token, "", 404, "problem unknown_overlay"),
 
     row("GET /healthz", Nobody, "", 200, "status=ok"),
-    row("GET /readyz", Nobody, "", 200, "status=ok"),
+    row("GET /readyz", Nobody, "", 200, "overlays status=ok"),
 ];
 
 #[tokio::test]

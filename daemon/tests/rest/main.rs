@@ -18,5 +18,6 @@ mod owners;
 mod reload;
 mod secrets;
 mod silent;
+mod standing;
 mod support;
 mod throttle;

@@ -53,7 +53,7 @@ pub(super) struct Asked {
         (status = 200, description = "The stream", body = String, content_type = "text/event-stream"),
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfOverlay,
-        (status = 503, description = "busy", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "busy, overlay_failed, stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn events(

@@ -1,6 +1,9 @@
-//! Whether the daemon is alive, and whether it serves. Both need no credentials and tell nothing else.
+//! Whether the daemon is alive, and whether it serves. Both need no credentials and tell nothing else but overlays' names and how each stands with other daemons.
+//!
+//! A host whose overlays run is ready, whether or not others let it in: the first daemon of an overlay could never be ready otherwise. Who wants to know how it stands reads the body, or
+//! the metric `gossiperl_overlay_standing`.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
@@ -22,6 +25,16 @@ pub(super) struct Health {
     status: &'static str,
 }
 
+/// It serves.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// `ok`.
+    status: &'static str,
+    /// Each overlay's name, and how it stands with other daemons: `joined`, `waiting` (there is nobody to knock at), `unanswered` (nobody lets it in), `refused`, or
+    /// `name_taken` (since another daemon has its name).
+    overlays: BTreeMap<String, &'static str>,
+}
+
 /// Whether the daemon's process answers.
 #[utoipa::path(
     get, path = "/healthz", tag = "operation",
@@ -31,15 +44,15 @@ pub(super) async fn healthz() -> Json<Health> {
     Json(StatusCode::OK, Health { status: "ok" })
 }
 
-/// Whether every overlay's task answers.
+/// Whether every overlay runs and answers, and how each stands with other daemons.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation",
     responses(
-        (status = 200, body = Health, content_type = "application/json"),
+        (status = 200, body = Readiness, content_type = "application/json"),
         (status = 503, description = "stopping, overlay_failed", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
-pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Health>, Problem> {
+pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Readiness>, Problem> {
     if shared.host.is_ending() {
         return Err(Problem::new(Code::Stopping, "the daemon is drained, or stopping"));
     }
@@ -52,11 +65,12 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Hea
         );
         return Err(Problem::new(Code::Failed, detail));
     }
+    let mut overlays = BTreeMap::new();
     for running in shared.host.all() {
-        let answered = tokio::time::timeout(PATIENCE, running.handle().statistics()).await;
-        if !matches!(answered, Ok(Ok(_))) {
+        let Ok(Ok(answer)) = tokio::time::timeout(PATIENCE, running.handle().statistics()).await else {
             return Err(Problem::new(Code::Stopping, "an overlay does not answer"));
-        }
+        };
+        overlays.insert(running.settings().name.clone(), answer.standing.name());
     }
-    Ok(Json(StatusCode::OK, Health { status: "ok" }))
+    Ok(Json(StatusCode::OK, Readiness { status: "ok", overlays }))
 }

@@ -41,7 +41,6 @@ pub(super) struct Keys {
     responses(
         (status = 200, body = Keys, content_type = "application/json"),
         OfOverlay,
-        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn list(
@@ -61,7 +60,6 @@ pub(super) async fn list(
         OfBody,
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn add(
@@ -86,7 +84,6 @@ pub(super) async fn add(
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn promote(
@@ -111,7 +108,6 @@ pub(super) async fn promote(
         (status = 400, description = "bad_request", body = ProblemBody, content_type = "application/problem+json"),
         OfOverlay,
         (status = 409, description = "bad_key, keys_refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "stopping", body = ProblemBody, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn retire(

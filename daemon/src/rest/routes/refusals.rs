@@ -19,7 +19,11 @@ pub(super) struct OfBody;
 
 impl IntoResponses for OfOverlay {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        all([(StatusCode::UNAUTHORIZED, ""), (StatusCode::NOT_FOUND, "")])
+        all([
+            (StatusCode::UNAUTHORIZED, ""),
+            (StatusCode::NOT_FOUND, ""),
+            (StatusCode::SERVICE_UNAVAILABLE, "overlay_failed, stopping"),
+        ])
     }
 }
 

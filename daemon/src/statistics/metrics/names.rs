@@ -6,7 +6,10 @@ use gossiperl_overlay::{Counter, Gauges, Queues, Snapshot, Stats, Tally, members
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::write::{Labels, counter, gauge, histogram};
-use crate::{driver::Statistics, statistics::Written};
+use crate::{
+    driver::{Standing, Statistics},
+    statistics::Written,
+};
 
 /// Overlays and what they have counted.
 type Overlays = [(String, Statistics)];
@@ -24,6 +27,12 @@ pub(super) fn of_program(encoder: &mut DescriptorEncoder<'_>, overlays: usize, f
 pub(super) fn of_overlays(encoder: &mut DescriptorEncoder<'_>, overlays: &Overlays) -> fmt::Result {
     let running = each(overlays, |statistics| [(Vec::new(), statistics.running.as_secs_f64())]);
     gauge(encoder, "gossiperl_overlay_running_seconds", "Time since the overlay's start", running)?;
+    let standing = each(overlays, |statistics| {
+        Standing::ALL
+            .map(|standing| (vec![("standing", standing.name())], u64::from(standing == statistics.standing)))
+    });
+    let help = "1 for how the overlay stands with other daemons: joined, waiting for others to come, or alone since those it knocks at give no answer, refuse it, or have its name for another's";
+    gauge(encoder, "gossiperl_overlay_standing", help, standing)?;
     datagrams(encoder, overlays)?;
     kinds(encoder, overlays)?;
     messages(encoder, overlays)?;
