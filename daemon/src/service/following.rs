@@ -19,7 +19,6 @@ pub(super) const WRITING: Duration = Duration::from_secs(2);
 pub(super) struct Following {
     collector: Collector,
     log: LogSettings,
-    statistics: StatisticsSettings,
     writer: Option<Writer>,
     /// Whether the management interface is on, and follows by itself.
     managed: bool,
@@ -29,8 +28,7 @@ impl Following {
     /// Begins with these settings: the log has its own already, statistics are written from now on. Needs a tokio runtime.
     pub(super) fn start(settings: &Settings, collector: Collector) -> anyhow::Result<Self> {
         let writer = start_writer(&settings.statistics, &collector)?;
-        let (log, statistics) = (settings.log.clone(), settings.statistics.clone());
-        Ok(Following { collector, log, statistics, writer, managed: settings.rest.is_some() })
+        Ok(Following { collector, log: settings.log.clone(), writer, managed: settings.rest.is_some() })
     }
 
     /// Follows each reload until the service ends; then who writes statistics is to be finished.
@@ -63,38 +61,48 @@ impl Following {
             return;
         }
         match logging::set_level(now) {
-            Ok(()) => self.log.level.clone_from(&now.level),
+            Ok(()) => {
+                tracing::info!(before = %self.log.level, now = %now.level, "the log's level changed with the configuration");
+                self.log.level.clone_from(&now.level);
+            }
             Err(error) => taken.failed.push(format!("log.level: {error:#}")),
         }
     }
 
-    /// The one who writes goes on where another cannot begin.
+    /// Who writes goes on, with what waits; as before where what is new cannot be used.
     async fn follow_statistics(&mut self, now: &StatisticsSettings, taken: &mut TakenOver) {
-        if *now == self.statistics {
-            return;
-        }
-        let (wanted, collector) = (now.clone(), self.collector.clone());
-        match on_disk(move || start_writer(&wanted, &collector)).await {
-            Ok(writer) => {
-                self.statistics = now.clone();
-                if let Some(before) = std::mem::replace(&mut self.writer, writer) {
+        let followed = match (&mut self.writer, &now.influxdb) {
+            (None, None) => return,
+            (Some(writer), Some(influxdb)) => writer.follow(influxdb).await.map(|changed| {
+                if changed {
+                    tracing::info!(
+                        "statistics are written as the configuration, or its password's file, says now"
+                    );
+                }
+            }),
+            (None, Some(_)) => {
+                let (wanted, collector) = (now.clone(), self.collector.clone());
+                let started = on_disk(move || start_writer(&wanted, &collector)).await;
+                started.map(|writer| self.writer = writer)
+            }
+            (Some(_), None) => {
+                self.collector.set_writer(None);
+                if let Some(before) = self.writer.take() {
                     before.finish(WRITING).await;
                 }
-                if self.writer.is_none() {
-                    tracing::info!("statistics are written nowhere any more");
-                }
+                tracing::info!("statistics are written nowhere any more");
+                Ok(())
             }
-            Err(error) => taken.failed.push(format!("statistics: {error:#}")),
+        };
+        if let Err(error) = followed {
+            taken.failed.push(format!("statistics: {error:#}"));
         }
     }
 }
 
 /// Starts who writes what the collector's overlays count, where the settings say so, and has the collector show what it counts.
 fn start_writer(settings: &StatisticsSettings, collector: &Collector) -> anyhow::Result<Option<Writer>> {
-    let Some(influxdb) = &settings.influxdb else {
-        collector.set_writer(None);
-        return Ok(None);
-    };
+    let Some(influxdb) = &settings.influxdb else { return Ok(None) };
     let counts = Counts::new();
     let writer = Writer::start(influxdb, collector.clone(), counts.clone())?;
     collector.set_writer(Some(counts));

@@ -78,6 +78,7 @@ async fn every_query_of_the_dashboard_finds_something() {
         let answer = influx.query(DATABASE, &query).await;
         let series =
             answer["results"][0]["series"].as_array().unwrap_or_else(|| panic!("{query} finds {answer}"));
+        assert_eq!(series[0]["tags"]["overlay"], "main", "{query} mixes the overlays of one member");
         let columns = series[0]["columns"].as_array().expect("columns").len();
         for column in 1..columns {
             let rows = series.iter().flat_map(|series| series["values"].as_array().expect("rows"));
@@ -132,6 +133,74 @@ async fn beyond_the_bound_the_oldest_go_and_are_counted() {
     let metrics = crate::support::Metrics(collector.metrics(0).await);
     assert_eq!(influx.points(DATABASE).await, metrics.points("written"));
     assert_eq!((metrics.points("refused"), metrics.waiting()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_a_right_password_address_or_database_is_written_once_it_is_there() {
+    let (mut influx, mut other) = (Influx::new(), Influx::new());
+    for server in [&mut influx, &mut other] {
+        server.start().await;
+        server.create(DATABASE).await;
+    }
+    let password = |password: &str| format!("password = \"{password}\"\nevery = 0.1");
+    let host = Host::start(&table(&influx, &password("a wrong one"))).await;
+    let publisher = host.client("publisher").await;
+    let mut before = 0;
+    for (server, wrong) in [
+        (&influx, table(&influx, &password("a wrong one"))),
+        (&other, table(&other, &password(ADMINISTRATOR)).replace(&format!("{DATABASE:?}"), "\"none\"")),
+        (&influx, table(&influx, &password(ADMINISTRATOR)).replace("http://", "https://")),
+    ] {
+        host.reload(&wrong).await;
+        let failed = host.metrics().await.failed();
+        host.publish(&publisher, 10).await;
+        host.wait_for("batches wait", |metrics| metrics.failed() > failed && metrics.waiting() > 5).await;
+        host.reload(&table(server, &password(ADMINISTRATOR))).await;
+        before += 10;
+        host.wait_for("nothing waits", |metrics| metrics.waiting() <= 1).await;
+        // From the first batch on: this many had been published before those of this round.
+        let query =
+            format!("SELECT first(published) FROM gossiperl_overlay WHERE published >= {}", before - 10);
+        assert_eq!(server.number(DATABASE, &query).await, before - 10);
+    }
+    let collector = host.service.host().collector().clone();
+    host.service.leave().await;
+    let metrics = crate::support::Metrics(collector.metrics().await);
+    assert_eq!((metrics.points("dropped"), metrics.points("refused"), metrics.waiting()), (0, 0, 0));
+    let both = influx.points(DATABASE).await + other.points(DATABASE).await;
+    // What was being sent when its server was replaced may be at both.
+    assert!(both >= metrics.points("written"), "{both} points at both, {}", metrics.points("written"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_file_that_changes_is_read_again_by_a_reload_and_after_a_refusal() {
+    let mut influx = Influx::new();
+    influx.start().await;
+    influx.create(DATABASE).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("password");
+    let written = async |host: &Host| {
+        let written = host.metrics().await.points("written");
+        host.wait_for("points are written", |metrics| metrics.points("written") > written + 10).await;
+    };
+    fs::write(&file, "a wrong one").expect("written");
+    let top = table(&influx, &format!("password_file = {file:?}\nevery = 0.1"));
+    let host = Host::start(&top).await;
+    // Nobody reloads.
+    host.wait_for("it is refused", |metrics| metrics.failed() > 0).await;
+    fs::write(&file, ADMINISTRATOR).expect("written");
+    written(&host).await;
+    // A reload has it tried before anybody refuses the old one.
+    let failed = host.metrics().await.failed();
+    fs::write(&file, "a wrong one").expect("written");
+    host.reload(&top).await;
+    host.wait_for("it is refused", |metrics| metrics.failed() > failed).await;
+    fs::write(&file, ADMINISTRATOR).expect("written");
+    host.reload(&top).await;
+    written(&host).await;
+    let metrics = host.metrics().await;
+    assert_eq!((metrics.points("dropped"), metrics.points("refused")), (0, 0));
+    host.service.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Overlays with statistics, clients, and numbers out of what is answered.
 
 use std::{
+    fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     time::Duration,
@@ -14,6 +15,8 @@ use tempfile::TempDir;
 pub(crate) const KEY: &str = "a key of this test";
 /// The type of the messages of these tests.
 pub(crate) const TYPE: &str = "numbers";
+/// The file's name in a host's folder.
+const CONFIG: &str = "gossiperl.toml";
 
 /// A service with the overlay `main`.
 pub(crate) struct Host {
@@ -29,8 +32,15 @@ impl Host {
         let folder = tempfile::tempdir().expect("a folder");
         let settings = settings(top, folder.path());
         let address = settings.overlays[0].client_address();
-        let service = Service::start(&settings, None).await.expect("started");
+        let service = Service::start(&settings, Some(&folder.path().join(CONFIG))).await.expect("started");
         Host { service, address, folder }
+    }
+
+    /// Reads its configuration again, which now begins with `top`.
+    pub(crate) async fn reload(&self, top: &str) {
+        let text = text(top, self.folder.path(), self.address.port());
+        fs::write(self.folder.path().join(CONFIG), text).expect("written");
+        self.service.host().reload().await.expect("taken over");
     }
 
     /// What it keeps.
@@ -89,12 +99,16 @@ pub(crate) async fn receive(subscription: &mut Subscription, count: usize) {
 pub(crate) fn settings(top: &str, folder: &Path) -> Settings {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = socket.local_addr().expect("bound").port();
+    let text = text(top, folder, port);
+    Settings::parse(&text, Path::new(CONFIG)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn text(top: &str, folder: &Path, port: u16) -> String {
     let rest = if top.contains("[rest]") { "" } else { "rest = false" };
-    let text = format!(
+    format!(
         "data_dir = {:?}\n{rest}\n{top}\n[overlays.main]\nip = \"127.0.0.1\"\nport = {port}\nsymmetric_key = \"{KEY}\"\nracks = {{ default = [] }}\nmember_name = \"host, 1\"\n",
         folder.join("data")
-    );
-    Settings::parse(&text, Path::new("gossiperl.toml")).unwrap_or_else(|error| panic!("{error}"))
+    )
 }
 
 /// The text that Prometheus scrapes.

@@ -5,7 +5,11 @@
 //! batches the oldest is dropped and counted. A point that is sent twice, since its answer was lost, is the same point: same series, same time.
 //!
 //! What a server refuses as wrong (400, 413, 422) will not become right: it is counted as refused and not tried again. Everything else, a
-//! missing database and wrong credentials among it, an operator can repair: it is tried again, after 1 s, 2 s, … up to 30 s.
+//! missing database and wrong credentials among it, an operator can repair: it is tried again, after 1 s, 2 s, … up to 30 s. Where credentials were refused
+//! the files that the settings name are read again before that.
+//!
+//! Other settings are taken over in place ([`Writer::follow`]): the queue and the counters go on, and what waits goes where the new settings say, whatever of them
+//! is new. It waits since no server has it; mostly what is repaired is a password, an address or a database's name, and a point says itself when it was counted.
 
 mod line;
 mod queue;
@@ -26,7 +30,7 @@ use tokio::{
 };
 
 use super::Collector;
-use crate::{config::InfluxSettings, printable::Printable};
+use crate::{config::InfluxSettings, printable::Printable, store::on_disk};
 use queue::Queue;
 use send::{Outcome, Server};
 
@@ -80,6 +84,9 @@ impl Counts {
 pub struct Writer {
     collector: Collector,
     queue: Arc<Queue>,
+    settings: InfluxSettings,
+    server: watch::Sender<Arc<Server>>,
+    every: watch::Sender<Duration>,
     stop: watch::Sender<bool>,
     filling: JoinHandle<PointClock>,
     sending: JoinHandle<()>,
@@ -93,19 +100,37 @@ impl Writer {
         collector: Collector,
         counts: Arc<Counts>,
     ) -> anyhow::Result<Writer> {
-        let server = Server::new(settings)?;
+        let (server, servers) = watch::channel(Arc::new(Server::new(settings)?));
+        let (every, distance) = watch::channel(settings.every);
         let queue = Arc::new(Queue::new(settings.queue, counts));
         let (stop, stopped) = watch::channel(false);
-        let filling =
-            tokio::spawn(fill(collector.clone(), Arc::clone(&queue), settings.every, stopped.clone()));
-        let sending = tokio::spawn(send_all(server, Arc::clone(&queue), stopped));
-        tracing::info!(server = %settings.url, database = %Printable(&settings.database), "writing statistics to InfluxDB");
-        Ok(Writer { collector, queue, stop, filling, sending })
+        let filling = tokio::spawn(fill(collector.clone(), Arc::clone(&queue), distance, stopped.clone()));
+        let sending = tokio::spawn(send_all(servers, Arc::clone(&queue), stopped));
+        tell(settings);
+        Ok(Writer { collector, queue, settings: settings.clone(), server, every, stop, filling, sending })
+    }
+
+    /// Goes on with these settings, what waits included, and tries at once; files that they name are read again even where the settings are the same. Beyond a
+    /// smaller `queue` the oldest batches are dropped. Says whether anything is new. After an error it goes on with what it had.
+    pub async fn follow(&mut self, settings: &InfluxSettings) -> anyhow::Result<bool> {
+        let wanted = settings.clone();
+        let server = on_disk(move || Server::new(&wanted)).await?;
+        let same = *settings == self.settings;
+        let changed = !same || !server.has_credentials_of(&self.server.borrow());
+        self.queue.hold(settings.queue);
+        self.every.send_if_modified(|every| std::mem::replace(every, settings.every) != settings.every);
+        // The same settings too: the server's credentials were perhaps read again since, or its certificates are others.
+        self.server.send_replace(Arc::new(server));
+        self.settings = settings.clone();
+        if !same {
+            tell(settings);
+        }
+        Ok(changed)
     }
 
     /// Makes a last batch and sends what waits, each batch once, within this time. To be called while the overlays still run.
     pub async fn finish(self, within: Duration) {
-        let Writer { collector, queue, stop, filling, mut sending } = self;
+        let Writer { collector, queue, stop, filling, mut sending, .. } = self;
         let ended = async {
             // The task that fills the queue looks between batches, so that none is cut.
             let _ = stop.send(true);
@@ -122,6 +147,10 @@ impl Writer {
             tracing::warn!(batches = left, "InfluxDB did not take all statistics before the end");
         }
     }
+}
+
+fn tell(settings: &InfluxSettings) {
+    tracing::info!(server = %settings.url, database = %Printable(&settings.database), "writing statistics to InfluxDB");
 }
 
 /// Times of points: those of the wall clock, but never the same twice nor going back, whatever the clock does.
@@ -141,17 +170,20 @@ impl PointClock {
 async fn fill(
     collector: Collector,
     queue: Arc<Queue>,
-    every: Duration,
+    mut every: watch::Receiver<Duration>,
     mut stopped: watch::Receiver<bool>,
 ) -> PointClock {
     let mut clock = PointClock::default();
-    let mut ticks = interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            // An error means that the writer is gone.
-            _ = stopped.changed() => return clock,
-            _ = ticks.tick() => put_batch(&collector, &queue, &mut clock).await,
+        let mut ticks = interval(*every.borrow_and_update());
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // An error means that the writer is gone.
+                _ = stopped.changed() => return clock,
+                Ok(()) = every.changed() => break,
+                _ = ticks.tick() => put_batch(&collector, &queue, &mut clock).await,
+            }
         }
     }
 }
@@ -165,11 +197,25 @@ async fn put_batch(collector: &Collector, queue: &Queue, clock: &mut PointClock)
     }
 }
 
-async fn send_all(server: Server, queue: Arc<Queue>, mut stopped: watch::Receiver<bool>) {
+async fn send_all(
+    mut servers: watch::Receiver<Arc<Server>>,
+    queue: Arc<Queue>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut server = servers.borrow_and_update().clone();
     let mut pause = FIRST_PAUSE;
     let mut failing = false;
     while let Some(batch) = queue.oldest().await {
-        match server.write(&batch.lines).await {
+        let outcome = tokio::select! {
+            outcome = server.write(&batch.lines) => outcome,
+            // Where it goes from now on; that the one before may have it too does no harm.
+            Ok(()) = servers.changed() => {
+                server = servers.borrow_and_update().clone();
+                pause = FIRST_PAUSE;
+                continue;
+            }
+        };
+        match outcome {
             Outcome::Written => {
                 queue.written(&batch);
                 pause = FIRST_PAUSE;
@@ -182,7 +228,7 @@ async fn send_all(server: Server, queue: Arc<Queue>, mut stopped: watch::Receive
                 pause = FIRST_PAUSE;
                 tracing::warn!(points = batch.points, "InfluxDB refuses statistics, which are lost: {why}");
             }
-            Outcome::Failed(why) => {
+            Outcome::Failed { why, denied } => {
                 queue.counts().failed.fetch_add(1, Relaxed);
                 if !std::mem::replace(&mut failing, true) {
                     tracing::warn!("statistics cannot be written to InfluxDB; kept, and tried again: {why}");
@@ -192,7 +238,16 @@ async fn send_all(server: Server, queue: Arc<Queue>, mut stopped: watch::Receive
                     return;
                 }
                 tokio::select! {
-                    () = sleep(pause) => {}
+                    () = sleep(pause) => {
+                        if denied {
+                            server = again(server).await;
+                        }
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
+                    Ok(()) = servers.changed() => {
+                        server = servers.borrow_and_update().clone();
+                        pause = FIRST_PAUSE;
+                    }
                     changed = stopped.changed() => match changed {
                         // Once more, at once.
                         Ok(()) => {}
@@ -200,10 +255,14 @@ async fn send_all(server: Server, queue: Arc<Queue>, mut stopped: watch::Receive
                         Err(_) => return,
                     },
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }
     }
+}
+
+/// The same server with what its files say now; as it was where they cannot be read.
+async fn again(server: Arc<Server>) -> Arc<Server> {
+    on_disk(move || Server::new(server.settings()).map(Arc::new).unwrap_or(server)).await
 }
 
 #[cfg(test)]

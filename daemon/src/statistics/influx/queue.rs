@@ -12,21 +12,29 @@ use super::{Counts, line::Batch};
 /// A bounded queue with one taker.
 pub(super) struct Queue {
     held: Mutex<Held>,
-    most: usize,
     changed: Notify,
     counts: Arc<Counts>,
 }
 
-#[derive(Default)]
 struct Held {
     batches: VecDeque<Arc<Batch>>,
+    most: usize,
     closed: bool,
 }
 
 impl Queue {
     /// An empty one for so many batches.
     pub(super) fn new(most: usize, counts: Arc<Counts>) -> Self {
-        Queue { held: Mutex::default(), most: most.max(1), changed: Notify::new(), counts }
+        let held = Held { batches: VecDeque::new(), most: most.max(1), closed: false };
+        Queue { held: Mutex::new(held), changed: Notify::new(), counts }
+    }
+
+    /// Holds so many batches from now on; beyond that the oldest are dropped and counted.
+    pub(super) fn hold(&self, most: usize) {
+        let mut held = self.held();
+        held.most = most.max(1);
+        self.make_room(&mut held, 0);
+        self.tell_length(&held);
     }
 
     /// What has become of points.
@@ -37,11 +45,7 @@ impl Queue {
     /// Appends a batch. Beyond the bound the oldest is dropped and its points are counted.
     pub(super) fn push(&self, batch: Batch) {
         let mut held = self.held();
-        if held.batches.len() >= self.most
-            && let Some(oldest) = held.batches.pop_front()
-        {
-            self.counts.dropped.fetch_add(oldest.points, Relaxed);
-        }
+        self.make_room(&mut held, 1);
         held.batches.push_back(Arc::new(batch));
         self.tell_length(&held);
         self.changed.notify_one();
@@ -89,6 +93,15 @@ impl Queue {
         self.tell_length(&held);
     }
 
+    /// Drops the oldest so that this many more fit.
+    fn make_room(&self, held: &mut Held, more: usize) {
+        while held.batches.len() + more > held.most
+            && let Some(oldest) = held.batches.pop_front()
+        {
+            self.counts.dropped.fetch_add(oldest.points, Relaxed);
+        }
+    }
+
     fn tell_length(&self, held: &Held) {
         self.counts.waiting.store(held.batches.len() as u64, Relaxed);
     }
@@ -127,5 +140,20 @@ mod tests {
         queue.close();
         assert!(queue.oldest().await.is_none());
         assert_eq!((counts.read().refused, counts.read().waiting), (1_100, 0));
+    }
+
+    #[tokio::test]
+    async fn a_smaller_bound_drops_the_oldest() {
+        let counts = Counts::new();
+        let queue = Queue::new(4, Arc::clone(&counts));
+        for points in [1, 10, 100, 1_000] {
+            queue.push(batch(points));
+        }
+        queue.hold(2);
+        assert_eq!((counts.read().dropped, counts.read().waiting), (11, 2));
+        assert_eq!(queue.oldest().await.expect("some").points, 100);
+        queue.hold(3);
+        queue.push(batch(10_000));
+        assert_eq!((counts.read().dropped, counts.read().waiting), (11, 3));
     }
 }

@@ -21,6 +21,7 @@ const LONGEST_PASSWORD: usize = 4_096;
 
 /// The server, and who we are there. Holds a secret: has no `Debug`.
 pub(super) struct Server {
+    settings: InfluxSettings,
     client: Client,
     write: Url,
     credentials: Option<(String, Zeroizing<String>)>,
@@ -33,8 +34,8 @@ pub(super) enum Outcome {
     Written,
     /// It is wrong, and will be.
     Refused(String),
-    /// Not now.
-    Failed(String),
+    /// Not now: why, and whether it is our credentials that are refused.
+    Failed { why: String, denied: bool },
 }
 
 impl Server {
@@ -52,7 +53,17 @@ impl Server {
             Some(username) => Some((username.clone(), password(settings.password.as_ref())?)),
             None => None,
         };
-        Ok(Server { client, write, credentials })
+        Ok(Server { settings: settings.clone(), client, write, credentials })
+    }
+
+    /// What it was made of.
+    pub(super) fn settings(&self) -> &InfluxSettings {
+        &self.settings
+    }
+
+    /// Whether we are the same there as at the other.
+    pub(super) fn has_credentials_of(&self, other: &Server) -> bool {
+        self.credentials == other.credentials
     }
 
     /// Sends a batch.
@@ -66,7 +77,7 @@ impl Server {
             Ok(answer) if answer.status().is_success() => Outcome::Written,
             Ok(answer) => outcome(answer).await,
             // The address is in the configuration; it would only repeat it.
-            Err(error) => Outcome::Failed(chain(&error.without_url())),
+            Err(error) => Outcome::Failed { why: chain(&error.without_url()), denied: false },
         }
     }
 }
@@ -85,7 +96,10 @@ async fn outcome(mut answer: Response) -> Outcome {
         StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
             Outcome::Refused(why)
         }
-        _ => Outcome::Failed(why),
+        _ => Outcome::Failed {
+            why,
+            denied: matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN),
+        },
     }
 }
 
