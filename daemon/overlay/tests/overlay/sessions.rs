@@ -290,6 +290,22 @@ fn keepalive_is_answered_and_members_are_told_now_and_as_they_change() {
 }
 
 #[test]
+fn answers_and_events_that_a_leaving_client_did_not_take_are_no_lost_messages() {
+    let mut host = Host::connected(config(), &["a", "b", "c"]);
+    host.clients[0].request(frame::MEMBERS_REQUEST, &MembersRequest::new(1, true));
+    host.settle();
+    host.clients[0].holds = true;
+    host.clients[1].frame(frame::GOODBYE, &[0]);
+    host.run(SECOND);
+    host.clients[0].request(frame::MEMBERS_REQUEST, &MembersRequest::new(2, false));
+    host.clients[0].frame(frame::GOODBYE, &[0]);
+    host.run(SECOND);
+    let changes = member_changes(&mut host);
+    assert!(changes.contains(&(Change::Out, "a".to_owned())), "{changes:?}");
+    assert_eq!(host.overlay.stats().dropped, 0);
+}
+
+#[test]
 fn a_silent_client_is_given_up_and_may_come_back() {
     let mut host = Host::connected(config(), &["a"]);
     host.run(200 * SECOND);
