@@ -165,7 +165,7 @@ async fn what_waited_for_a_right_password_address_or_database_is_written_once_it
     }
     let collector = host.service.host().collector().clone();
     host.service.leave().await;
-    let metrics = crate::support::Metrics(collector.metrics().await);
+    let metrics = crate::support::Metrics(collector.metrics(0).await);
     assert_eq!((metrics.points("dropped"), metrics.points("refused"), metrics.waiting()), (0, 0, 0));
     let both = influx.points(DATABASE).await + other.points(DATABASE).await;
     // What was being sent when its server was replaced may be at both.
