@@ -97,7 +97,7 @@ impl Host {
         kept::forget(&self.store_of_rest(name).await?).await?;
         match known {
             Known::Running(running) => self.end(&running).await,
-            Known::Failed(_) => drop(self.change(|table| table.failed.remove(name))),
+            Known::Failed(_) => self.change(|table| drop(table.failed.remove(name))),
         }
         self.clear(name).await;
         Ok(())
@@ -219,7 +219,7 @@ impl Host {
             }
         }
         let changed = running.changed(settings, owner);
-        self.change(|table| table.running.insert(changed.settings.name.clone(), changed));
+        self.change(|table| drop(table.running.insert(changed.settings.name.clone(), changed)));
         Ok(())
     }
 
@@ -262,7 +262,7 @@ impl Host {
 
     /// Leaves an overlay in order, and waits until its sockets are closed.
     pub(super) async fn end(&self, running: &Running) {
-        self.change(|table| table.running.remove(&running.settings.name));
+        self.change(|table| drop(table.running.remove(&running.settings.name)));
         self.shared.collector.forget(&running.settings.name);
         running.close().await;
     }

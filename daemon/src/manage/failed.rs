@@ -100,10 +100,7 @@ impl Host {
 
     /// The overlay of this name, whether it runs or not.
     pub fn known(&self, name: &str) -> Option<Known> {
-        self.table(|table| {
-            let running = table.running.get(name).cloned().map(Known::Running);
-            running.or_else(|| table.failed.get(name).cloned().map(Known::Failed))
-        })
+        self.table(|table| table.known(name))
     }
 
     /// All overlays, whether they run or not, in the order of their names.

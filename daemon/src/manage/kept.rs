@@ -99,7 +99,9 @@ impl Host {
         let root = self.root_of_rest();
         let (written, started) = match read(&root, name) {
             Kept::Nothing => {
-                if self.change(|table| table.failed.remove(name)).is_some() {
+                let mut gone = None;
+                self.change(|table| gone = table.failed.remove(name));
+                if gone.is_some() {
                     tracing::info!(overlay = %name, "what was kept of the overlay is gone, and the overlay with it");
                 }
                 return;

@@ -19,6 +19,7 @@ mod error;
 mod failed;
 mod follow;
 mod kept;
+mod life;
 mod reload;
 mod running;
 #[cfg(test)]
@@ -29,20 +30,21 @@ use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::Context;
-use tokio::sync::{Mutex, MutexGuard, Notify, mpsc};
+use tokio::sync::{Mutex, MutexGuard, Notify, mpsc, watch};
 
 pub use drain::{DrainEnd, Drained};
 pub use error::{ChangeError, ReloadError};
 pub use failed::{Failed, Known};
 pub use follow::{Reload, TakenOver};
 pub use kept::count as kept_overlays;
+pub use life::{Life, Turn};
 pub use reload::Reloaded;
 pub use running::{Owner, Running};
 pub use token::Token;
@@ -65,7 +67,7 @@ struct Shared {
     /// The file that is read again.
     config: Option<PathBuf>,
     collector: Collector,
-    table: RwLock<Table>,
+    table: watch::Sender<Table>,
     /// Held by who changes something.
     changing: Mutex<()>,
     /// The host is being left: nothing starts any more, nor changes.
@@ -88,6 +90,14 @@ struct Table {
     failed: BTreeMap<String, Arc<Failed>>,
 }
 
+impl Table {
+    /// The overlay of this name, whether it runs or not.
+    fn known(&self, name: &str) -> Option<Known> {
+        let running = self.running.get(name).cloned().map(Known::Running);
+        running.or_else(|| self.failed.get(name).cloned().map(Known::Failed))
+    }
+}
+
 /// An overlay's task ended by a defect.
 pub struct Failure {
     overlay: String,
@@ -108,7 +118,7 @@ impl Host {
                 data_dir: settings.data_dir.clone(),
                 config: config.map(Path::to_owned),
                 collector,
-                table: RwLock::default(),
+                table: watch::Sender::default(),
                 changing: Mutex::default(),
                 ending: AtomicBool::new(false),
                 draining: AtomicBool::new(false),
@@ -172,7 +182,8 @@ impl Host {
         self.shared.ending.store(true, Ordering::Relaxed);
         self.shared.failing.notify_one();
         let _turn = self.shared.changing.lock().await;
-        let all: Vec<Arc<Running>> = self.change(std::mem::take).running.into_values().collect();
+        let before = self.shared.table.send_replace(Table::default());
+        let all: Vec<Arc<Running>> = before.running.into_values().collect();
         for running in &all {
             running.tell_to_leave(LEAVING).await;
         }
@@ -192,7 +203,8 @@ impl Host {
         (!self.is_ending()).then_some(turn)
     }
 
-    fn is_left(&self) -> bool {
+    /// Whether the host is being left, or is: nothing is served any more, for good.
+    pub fn is_left(&self) -> bool {
         self.shared.ending.load(Ordering::Relaxed)
     }
 
@@ -205,12 +217,12 @@ impl Host {
     }
 
     fn table<T>(&self, look: impl FnOnce(&Table) -> T) -> T {
-        // Whoever panicked with the lock held changed one entry or none.
-        look(&self.shared.table.read().unwrap_or_else(PoisonError::into_inner))
+        look(&self.shared.table.borrow())
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Table) -> T) -> T {
-        change(&mut self.shared.table.write().unwrap_or_else(PoisonError::into_inner))
+    /// Changes the table, which those who follow an overlay's life are told of.
+    fn change(&self, change: impl FnOnce(&mut Table)) {
+        self.shared.table.send_modify(change);
     }
 }
 

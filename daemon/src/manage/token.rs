@@ -24,6 +24,11 @@ impl Token {
         self.0.as_bytes().ct_eq(claimed).into()
     }
 
+    /// Whether both open the same: an overlay has one token from its addition to its removal, and one that REST adds afterwards another.
+    pub fn is_same(&self, other: &Token) -> bool {
+        self.is(other.0.as_bytes())
+    }
+
     /// Its text, to be told to who may know.
     pub fn expose(&self) -> &str {
         &self.0

@@ -21,13 +21,22 @@ pub(super) struct Json<T>(pub(super) StatusCode, pub(super) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        let Ok(body) = serde_json::to_vec(&self.1) else {
-            return Problem::new(Code::Internal, "the answer cannot be written").into_response();
-        };
+        match serde_json::to_vec(&self.1) {
+            Ok(body) => Written(self.0, body.into()).into_response(),
+            Err(_) => Problem::new(Code::Internal, "the answer cannot be written").into_response(),
+        }
+    }
+}
+
+/// The same, of JSON that is written already.
+pub(super) struct Written(pub(super) StatusCode, pub(super) Bytes);
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
         let kind = HeaderValue::from_static("application/json; charset=utf-8");
         // Answers tell of secrets' owners and of the moment: nobody is to keep them.
         let keep = HeaderValue::from_static("no-store");
-        (self.0, [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], body).into_response()
+        (self.0, [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, keep)], self.1).into_response()
     }
 }
 

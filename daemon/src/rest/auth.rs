@@ -122,7 +122,10 @@ impl FromRequestParts<Arc<Shared>> for Changed {
 /// The overlay in the path and its token, which the caller has shown.
 async fn of_token(parts: &mut Parts, shared: &Arc<Shared>) -> Result<(Known, Token), Denied> {
     let name = path_value(parts, "overlay").await?;
-    let known = shared.host.known(&name).ok_or_else(|| Problem::unknown_overlay(&name))?;
+    let known = shared.host.known(&name).ok_or_else(|| match shared.host.is_left() {
+        true => Problem::new(Code::Stopping, "the daemon is drained, or stopping"),
+        false => Problem::unknown_overlay(&name),
+    })?;
     let is_right = |token: &Token| match parts.headers.contains_key(TOKEN) {
         true => only(&parts.headers, TOKEN).is_some_and(|shown| token.is(shown.as_bytes())),
         false => basic(&parts.headers).is_some_and(|(user, shown)| {

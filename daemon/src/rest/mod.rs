@@ -23,10 +23,8 @@ mod users;
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use tokio::{
-    net::TcpListener,
-    sync::{Semaphore, oneshot},
-};
+use axum::body::Bytes;
+use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{config::RestSettings, manage::Host};
 
@@ -49,8 +47,8 @@ struct Shared {
     users: Arc<Users>,
     throttle: Throttle,
     hubs: Hubs,
-    /// Taken by streams of events.
-    streams: Arc<Semaphore>,
+    /// The OpenAPI document, which is asked for without credentials and stays the same.
+    document: Bytes,
 }
 
 /// The management interface that runs.
@@ -101,7 +99,7 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
         users: Arc::new(users),
         throttle: Throttle::default(),
         hubs: Hubs::default(),
-        streams: routes::permits(),
+        document: serde_json::to_vec(&open_api())?.into(),
     });
     let reloads = host.follow();
     let (stop, stopped) = oneshot::channel();

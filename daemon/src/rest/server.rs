@@ -13,6 +13,7 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -36,6 +37,10 @@ const HEAD: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// For requests that are being answered when the daemon stops.
 const STOPPING: Duration = Duration::from_secs(1);
+/// What was sent and is not taken ends a connection after so long, whether it was to be an answer or an event of a stream.
+const TAKING: Duration = Duration::from_secs(30);
+/// Bytes that wait in the system for a reader. As many again are its own bookkeeping.
+const UNREAD: usize = 256 << 10;
 /// Bytes of a request's head, and headers in it.
 const LONGEST_HEAD: usize = 32 << 10;
 const MOST_HEADERS: usize = 64;
@@ -62,6 +67,7 @@ pub(super) struct Caller {
 impl Server {
     /// Serves until told to stop.
     pub(super) async fn run(self, listener: TcpListener, mut stopped: oneshot::Receiver<()>) {
+        let shared = self.shared.clone();
         let router = routes::all(self.shared.clone());
         let connections = Arc::new(Connections::default());
         let (stop, stopping) = watch::channel(false);
@@ -97,6 +103,7 @@ impl Server {
             }
         }
         drop(listener);
+        shared.hubs.stop();
         let _ = stop.send(true);
         let all = async { while tasks.join_next().await.is_some() {} };
         // The one that renews never ends by itself.
@@ -114,8 +121,7 @@ async fn connection(
     stopping: watch::Receiver<bool>,
 ) {
     let served = async {
-        // Answers are small and wanted at once.
-        let _ = stream.set_nodelay(true);
+        bound(&stream);
         match tls {
             None => serve(stream, router, caller, stopping).await,
             Some(config) => {
@@ -129,6 +135,20 @@ async fn connection(
     tokio::select! {
         () = served => {}
         () = place.given_up() => {}
+    }
+}
+
+/// Bounds what waits to be sent, and for how long. The system sees to it: it alone knows what has been taken.
+fn bound(stream: &TcpStream) {
+    let socket = SockRef::from(stream);
+    // Answers are small and wanted at once.
+    let bounds = [
+        socket.set_tcp_nodelay(true),
+        socket.set_tcp_user_timeout(Some(TAKING)),
+        socket.set_send_buffer_size(UNREAD),
+    ];
+    for error in bounds.into_iter().filter_map(Result::err) {
+        tracing::debug!(%error, "a connection has fewer bounds than it should");
     }
 }
 

@@ -1,40 +1,15 @@
 //! A reader of the stream of events that does not read in time, over a connection like any other.
 
-use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpStream,
-    time::Duration,
-};
-
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::support::{As, Daemon, Setup, soon, until};
+use crate::support::{Daemon, Setup, Told, soon, stream, until};
 
 /// Messages, of this many bytes each: more than the history and the system's buffers hold.
 const MESSAGES: u64 = 600;
 const LENGTH: usize = 50_000;
 /// Published before they are waited for, so that the daemon's own subscription keeps up.
 const AT_A_TIME: u64 = 20;
-
-/// A stream of the messages, open: each event's kind and data, for as long as there are some.
-fn stream(daemon: &Daemon, token: &str) -> impl Iterator<Item = (String, Value)> + use<> {
-    let mut stream = TcpStream::connect(daemon.address()).expect("connected");
-    let request =
-        format!("GET /events/main?types=big HTTP/1.1\r\nhost: h\r\nx-session-token: {token}\r\n\r\n");
-    stream.write_all(request.as_bytes()).expect("sent");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("set");
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    assert!(lines.next().is_some_and(|status| status.contains("200")));
-    let mut event = String::new();
-    lines.filter_map(move |line| {
-        if let Some(kind) = line.strip_prefix("event:") {
-            event = kind.trim().to_owned();
-        }
-        let data = serde_json::from_str(line.strip_prefix("data:")?).expect("JSON");
-        Some((event.clone(), data))
-    })
-}
 
 /// The number in a delivery's text.
 fn number(data: &Value) -> u64 {
@@ -45,18 +20,17 @@ fn number(data: &Value) -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reader_that_falls_behind_is_told_of_its_gap_and_goes_on() {
     let daemon = Daemon::start_with(Setup { rest: "ssl = false".to_owned(), ..Setup::default() }).await;
-    let As::Token(token) = daemon.token("main").await else { panic!("no token") };
-    let slow = stream(&daemon, &token);
-    let quick = stream(&daemon, &token);
+    let token = daemon.token("main").await;
+    let [slow, quick] = [(); 2].map(|()| stream(&daemon, "main", &token, "types=big").skip(1));
     let (told, mut seen) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
-        for (_, data) in quick {
+        for Told { data, .. } in quick {
             // The test is over otherwise.
             let _ = told.send(number(&data));
         }
     });
     until("the streams' subscription", async || {
-        let shown = daemon.get("/subscriptions/main", &As::token(&token)).await.expect(200).json();
+        let shown = daemon.get("/subscriptions/main", &token).await.expect(200).json();
         shown["subscriptions"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
     })
     .await;
@@ -70,8 +44,8 @@ async fn a_reader_that_falls_behind_is_told_of_its_gap_and_goes_on() {
     }
     let reading = tokio::task::spawn_blocking(move || {
         let (mut read, mut missed) = (Vec::new(), 0);
-        for (event, data) in slow {
-            match event.as_str() {
+        for Told { name, data, .. } in slow {
+            match name.as_str() {
                 "gap" => missed += data["missed"].as_u64().expect("a number"),
                 _ => read.push(number(&data)),
             }

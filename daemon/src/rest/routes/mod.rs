@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, Uri},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -32,11 +32,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Shared,
-    answer::{Json, LONGEST_BODY},
+    answer::{LONGEST_BODY, Written},
     problem::{Code, Problem},
 };
 
-pub(super) use events::permits;
 pub(super) use looking::member;
 
 /// Time for a request, its body's arrival included.
@@ -179,6 +178,6 @@ async fn no_method() -> Problem {
     get, path = "/openapi.json", tag = "operation",
     responses((status = 200, description = "The document", content_type = "application/json"))
 )]
-async fn document() -> Json<utoipa::openapi::OpenApi> {
-    Json(StatusCode::OK, open_api())
+async fn document(State(shared): State<Arc<Shared>>) -> Written {
+    Written(StatusCode::OK, shared.document.clone())
 }

@@ -342,7 +342,12 @@ impl Daemon {
 
     /// A client of protocol 2 with a session, of the overlay at this port.
     pub(crate) async fn session(&self, port: u16, name: &str) -> Client {
-        let options = Options::new(port, name, KEY).address(self.ip.into());
+        self.session_with(port, name, KEY).await
+    }
+
+    /// The same, of one whose key this is.
+    pub(crate) async fn session_with(&self, port: u16, name: &str, key: &str) -> Client {
+        let options = Options::new(port, name, key).address(self.ip.into());
         soon("a session", Client::connect(options)).await.expect("a session")
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod daemon;
+mod events;
 mod legacy;
 mod log;
 
@@ -14,6 +15,7 @@ use std::{
 
 pub(crate) use answer::{Answer, As};
 pub(crate) use daemon::{Daemon, Setup};
+pub(crate) use events::{Events, Told, stream};
 pub(crate) use legacy::Legacy;
 
 /// The key of every overlay of these tests.
