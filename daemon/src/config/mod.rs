@@ -41,6 +41,7 @@ pub(crate) use written::{SECRETS, is_unset};
 pub use written::{Written, WrongProperty};
 
 use problem::Report;
+pub(crate) use reader::nearest;
 use reader::{Table, needed, qualified, text};
 
 /// Where state is kept unless the configuration says otherwise.

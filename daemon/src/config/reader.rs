@@ -125,7 +125,7 @@ pub(super) fn qualified(path: &str, key: &str) -> String {
 }
 
 /// The candidate that a person most likely meant.
-pub(super) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let near = candidates.iter().map(|candidate| (distance(word, candidate), *candidate)).min()?;
     (near.0 <= 1 + word.chars().count() / 4).then_some(near.1)
 }

@@ -28,6 +28,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{config::RestSettings, manage::Host};
 
+pub(crate) use events::event_names;
 pub use password::{hash as hash_password, is_hash as is_password_hash};
 pub use problem::Code;
 pub use routes::open_api;

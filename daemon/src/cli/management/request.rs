@@ -146,7 +146,9 @@ impl Server {
         }
         let status = answer.status();
         let problem: Value = serde_json::from_slice(&read(answer).await?).unwrap_or_default();
-        let Some(detail) = problem["detail"].as_str() else { bail!("refused: {status}") };
+        let Some(detail) = problem["detail"].as_str() else {
+            return Err(Refused { status, words: format!("refused: {status}") }.into());
+        };
         // Several properties have a line each.
         let wrong: Vec<_> = problem["properties"].as_array().into_iter().flatten().collect();
         let lines: Vec<String> = match wrong.len() {
@@ -158,7 +160,23 @@ impl Server {
                 std::iter::once("refused".to_owned()).chain(told).collect()
             }
         };
-        bail!("{} ({status}, {})", lines.join("\n"), text(&problem["code"]))
+        let words = format!("{} ({status}, {})", lines.join("\n"), text(&problem["code"]));
+        Err(Refused { status, words }.into())
+    }
+}
+
+/// The daemon has refused a request.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub(super) struct Refused {
+    status: StatusCode,
+    words: String,
+}
+
+impl Refused {
+    /// Whether it may do what was asked later.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
     }
 }
 

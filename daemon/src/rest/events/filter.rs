@@ -16,7 +16,7 @@ pub(super) const REMOVED: &str = "removed";
 pub(super) const STOPPING: &str = "stopping";
 
 /// Every event that is no message.
-fn event_names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn event_names() -> impl Iterator<Item = &'static str> {
     let told_to_all = [GAP, RESTARTED, FAILED, REMOVED, STOPPING];
     choosable().chain(told_to_all)
 }

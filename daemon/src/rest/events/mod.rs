@@ -18,6 +18,7 @@ use tokio::sync::watch;
 
 pub(super) use entry::gap;
 pub(super) use filter::Filter;
+pub(crate) use filter::event_names;
 pub(super) use history::{Cursor, Taken};
 pub(super) use hub::{Hub, Watching};
 
