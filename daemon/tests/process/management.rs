@@ -61,8 +61,10 @@ fn an_overlay_is_added_shown_changed_and_removed() {
     assert_eq!(rows[2], ["orders", "rest", &port_word, "serving", "1", "reachable", "-"], "{listed}");
     assert!(done(&daemon, &["tokens"]).contains(token.trim()));
 
-    done(&daemon, &["overlay", "set", "orders", "quarantine_after", "31.5"]);
-    done(&daemon, &["overlay", "set", "orders", "preset", "wan"]);
+    done(&daemon, &["overlay", "set", "orders", "quarantine_after", "3"]);
+    done(&daemon, &["overlay", "set", "orders", "quarantine_after", "31.5", "preset", "wan"]);
+    let both = ["overlay", "set", "orders", "quarantine_after", "7", "preset", "nonsense"];
+    assert_eq!(run(&daemon, &both).0, 1, "both or none");
     let shown = json(&done(&daemon, &["overlay", "show", "orders", "--json"]));
     let shown = &shown["configuration"];
     assert_eq!(shown["quarantine_after"], json!(31.5));

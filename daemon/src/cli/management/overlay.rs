@@ -6,6 +6,7 @@ mod shown;
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use reqwest::Method;
 use serde_json::Value;
@@ -16,6 +17,7 @@ use super::{
     text, work,
 };
 use crate::cli::output;
+use properties::Change;
 
 /// Overlays of a daemon.
 #[derive(Debug, Args)]
@@ -50,22 +52,19 @@ enum Action {
         #[command(flatten)]
         how: How,
     },
-    /// Change one property of an overlay, or with --file alone all of them at once.
+    /// Change properties of an overlay.
     ///
-    /// `overlay set orders quarantine_after 30` changes one property. `overlay set orders secret --file FILE` takes its value from a file, as keys
-    /// and secrets must be given. `overlay set orders --file FILE` takes all properties: those that are not in the file go back to their
-    /// defaults, and secrets that read "protected" stay as they are.
+    /// `overlay set orders quarantine_after 30 max_quarantined 5` changes these and leaves the others as they are: all of them at once, or none.
+    /// `overlay set orders secret --file FILE` takes one value from a file, as keys and secrets must be given. `overlay set orders --file FILE`
+    /// takes all properties: those that are not in the file go back to their defaults, and secrets that read "protected" stay as they are.
     Set {
         /// The overlay
         name: String,
-        /// The property
-        #[arg(required_unless_present = "file")]
-        property: Option<String>,
-        /// Its value in JSON, or a word; null for the default. Not for keys and secrets, which every user of the host would see
-        #[arg(required_unless_present = "file")]
-        value: Option<String>,
-        /// A file that holds the value, or without PROPERTY all properties, a JSON object or TOML; - for standard input
-        #[arg(long, conflicts_with = "value")]
+        /// Properties, each with its value in JSON, or a word; null for the default. No keys and secrets, which every user of the host would see
+        #[arg(value_name = "PROPERTY VALUE", required_unless_present = "file")]
+        words: Vec<String>,
+        /// A file that holds the value of the one PROPERTY given, or without one all properties, a JSON object or TOML; - for standard input
+        #[arg(long)]
         file: Option<PathBuf>,
         #[command(flatten)]
         how: How,
@@ -107,8 +106,8 @@ impl Overlay {
                 let properties = properties::read(&properties)?;
                 work(add(name, properties, how))
             }
-            Action::Set { name, property, value, file, how } => {
-                let change = properties::Change::read(&name, property, value, file.as_deref())?;
+            Action::Set { name, words, file, how } => {
+                let change = Change::read(&name, &words, file.as_deref())?;
                 work(set(name, change, how))
             }
             Action::Remove { name, how } => work(remove(name, how)),
@@ -122,16 +121,27 @@ async fn add(name: String, properties: Value, how: How) -> anyhow::Result<()> {
     how.print(&answer, &text(&answer["token"]))
 }
 
-async fn set(name: String, change: properties::Change, how: How) -> anyhow::Result<()> {
+async fn set(name: String, change: Change, how: How) -> anyhow::Result<()> {
     let server = Server::of(&how.management)?;
     let token = server.token(&how.management, &name).await?;
-    let (path, meaning) = match &change.property {
-        Some(property) => {
-            (format!("overlays/{name}/{property}"), format!("{property} of overlay {name} is changed"))
+    let whole = format!("overlays/{name}");
+    let (path, value, meaning) = match change {
+        Change::One(property, value) => {
+            (format!("{whole}/{property}"), value, format!("{property} of overlay {name} is changed"))
         }
-        None => (format!("overlays/{name}"), format!("overlay {name} is as the file says")),
+        Change::All(properties) => (whole, properties, format!("overlay {name} is as the file says")),
+        Change::Several(changed) => {
+            let names: Vec<&str> = changed.keys().map(String::as_str).collect();
+            let meaning = format!("{} of overlay {name} are changed", names.join(", "));
+            // What is shown and given back stays as it is.
+            let mut answer = server.get(&format!("configuration/{name}"), &token).await?;
+            let properties =
+                answer["configuration"].as_object_mut().context("the answer has no configuration")?;
+            properties.extend(changed);
+            (whole, answer["configuration"].take(), meaning)
+        }
     };
-    let answer = server.send(Method::PUT, &path, &token, Some(&change.value)).await?;
+    let answer = server.send(Method::PUT, &path, &token, Some(&value)).await?;
     how.print(&answer, &meaning)
 }
 

@@ -8,37 +8,49 @@ use serde_json::{Map, Value};
 use crate::{cli::management::read_text, config::SECRETS};
 
 /// What is to become of an overlay.
-pub(super) struct Change {
-    /// The one property; `None`: all of them.
-    pub(super) property: Option<String>,
-    /// Its value, or all properties.
-    pub(super) value: Value,
+pub(super) enum Change {
+    /// One property has this value.
+    One(String, Value),
+    /// Several properties do, and the others stay.
+    Several(Map<String, Value>),
+    /// All properties are these.
+    All(Value),
 }
 
 impl Change {
-    /// Of the words of the command line, of which those that are needed are there.
-    pub(super) fn read(
-        overlay: &str,
-        property: Option<String>,
-        value: Option<String>,
-        file: Option<&Path>,
-    ) -> anyhow::Result<Self> {
-        let value = match (&property, value, file) {
-            (None, _, Some(file)) => read(file)?,
-            (Some(property), _, Some(file)) => one(property, read_text(file)?.trim_end_matches(['\r', '\n'])),
-            // Its default is no secret.
-            (Some(property), Some(value), None)
-                if SECRETS.contains(&property.as_str()) && value != "null" =>
-            {
-                bail!(
-                    "every user of this host can see the words of a command: write the value of {property} into a file, or give it on standard input, `gossiperl overlay set {overlay} {property} --file FILE` (- for standard input). The one just given is no secret any more"
-                )
+    /// Of properties and their values, one after the other, as they stand on the command line; of a file the last value, or without a property everything.
+    pub(super) fn read(overlay: &str, words: &[String], file: Option<&Path>) -> anyhow::Result<Self> {
+        match (words, file) {
+            ([], Some(file)) => Ok(Change::All(read(file)?)),
+            ([property], Some(file)) => {
+                let text = read_text(file)?;
+                Ok(Change::One(property.clone(), one(property, text.trim_end_matches(['\r', '\n']))))
             }
-            (Some(property), Some(value), None) => one(property, &value),
-            (_, _, None) => bail!("give a property and its value, or --file FILE"),
-        };
-        Ok(Change { property, value })
+            ([property, value], None) => Ok(Change::One(property.clone(), shown(overlay, property, value)?)),
+            (words, None) => {
+                let mut several = Map::new();
+                for pair in words.chunks(2) {
+                    let [property, value] = pair else {
+                        bail!("the last property has no value: give PROPERTY VALUE PROPERTY VALUE …")
+                    };
+                    several.insert(property.clone(), shown(overlay, property, value)?);
+                }
+                Ok(Change::Several(several))
+            }
+            (_, Some(_)) => bail!("a file holds one property's value, or all properties"),
+        }
     }
+}
+
+/// A value from the command line, which everybody sees.
+fn shown(overlay: &str, property: &str, value: &str) -> anyhow::Result<Value> {
+    // A default is no secret.
+    if SECRETS.contains(&property) && value != "null" {
+        bail!(
+            "every user of this host can see the words of a command: write the value of {property} into a file, or give it on standard input, `gossiperl overlay set {overlay} {property} --file FILE` (- for standard input). The one just given is no secret any more"
+        );
+    }
+    Ok(one(property, value))
 }
 
 /// One value: JSON, and what is none is a word. A key or secret is text, also one of digits alone.
@@ -87,5 +99,21 @@ mod tests {
             assert_eq!(one("symmetric_key", text), json!("1234567890123456"));
         }
         assert_eq!(one("secret", "null"), json!(null));
+    }
+
+    #[test]
+    fn several_properties_are_pairs_and_no_secrets() {
+        let read = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+            Change::read("orders", &words, None).map_err(|error| error.to_string())
+        };
+        let Ok(Change::Several(several)) = read(&["port", "7", "preset", "wan"]) else {
+            panic!("two properties")
+        };
+        assert_eq!(Value::Object(several), json!({ "port": 7, "preset": "wan" }));
+        assert!(read(&["port", "7", "preset"]).is_err_and(|told| told.contains("no value")));
+        assert!(
+            read(&["port", "7", "secret", "known-to-all"]).is_err_and(|told| told.contains("--file FILE"))
+        );
     }
 }
