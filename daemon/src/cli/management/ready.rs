@@ -37,10 +37,10 @@ impl Ready {
                     answer => break answer?,
                 }
             };
-            Ok(match self.json {
-                true => output::line(answer)?,
-                false => output::line(text(&answer["status"]))?,
-            })
+            match self.json {
+                true => Ok(output::line(answer)?),
+                false => Ok(output::line(text(&answer["status"]))?),
+            }
         })
     }
 
