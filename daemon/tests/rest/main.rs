@@ -17,6 +17,7 @@ mod kept;
 mod looking;
 mod owners;
 mod reload;
+mod rotation;
 mod secrets;
 mod silent;
 mod standing;
