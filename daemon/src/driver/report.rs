@@ -81,7 +81,7 @@ impl Report {
             }
             Event::NameConflict { name, address } => tracing::error!(
                 %overlay, name = %Printable(name), %address,
-                "another daemon lives under our name and we are refused there: give one of the two another member_name"
+                "a daemon at this address comes under the name of a member that lives elsewhere, and is refused: give one of the two another member_name"
             ),
             Event::Refused { by, code } => tracing::error!(
                 %overlay, %by, code,

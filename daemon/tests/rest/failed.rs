@@ -1,4 +1,4 @@
-//! Overlays made over the interface that do not run: they stay known, are told of, can be managed, and are tried again.
+//! Overlays that should run and do not: they stay known, are told of, can be managed, and are tried again.
 
 use std::{fs, net::UdpSocket, path::PathBuf};
 
@@ -133,6 +133,35 @@ async fn one_that_cannot_be_read_is_not_written_over_and_mended_by_hand() {
     daemon.run_until_answered().await;
     fs::remove_file(kept(&daemon)).expect("removed");
     reload(&daemon).await;
+    assert_eq!(daemon.overlays().await, ["main"]);
+    daemon.get("/readyz", &As::Nobody).await.expect(200);
+}
+
+#[tokio::test]
+async fn one_of_the_file_that_a_reload_cannot_start_runs_once_it_can_or_goes_with_the_file() {
+    let mut daemon = Daemon::start().await;
+    daemon.change_config(|setup| setup.overlays.push(("fresh".to_owned(), String::new())));
+    let held = UdpSocket::bind((daemon.ip, daemon.port("fresh"))).expect("free");
+    let reload =
+        async |daemon: &Daemon| daemon.ask(Method::POST, "/reconfigure", &daemon.superuser(), "").await;
+    reload(&daemon).await.expect_problem(500, "not_reloaded");
+    let token = daemon.token("fresh").await;
+    is_known_and_does_not_run(&daemon, &token).await;
+    let properties = daemon.properties();
+    post(&daemon, &properties).await;
+    daemon.put("/overlays/fresh", &token, &properties).await.expect_problem(409, "overlay_of_file");
+    daemon.ask(Method::DELETE, "/overlays/fresh", &token, "").await.expect_problem(409, "overlay_of_file");
+    drop(held);
+    runs(&daemon, &token).await;
+    // Moved to where it cannot be, it is still the file's to take out.
+    let held = UdpSocket::bind((daemon.ip, 0)).expect("free");
+    let port = held.local_addr().expect("bound").port();
+    let text = fs::read_to_string(daemon.config()).expect("a file");
+    let moved = text.replace(&format!("port = {}", daemon.port("fresh")), &format!("port = {port}"));
+    fs::write(daemon.config(), moved).expect("written");
+    reload(&daemon).await.expect_problem(500, "not_reloaded");
+    daemon.change_config(|setup| drop(setup.overlays.pop()));
+    reload(&daemon).await.expect(202);
     assert_eq!(daemon.overlays().await, ["main"]);
     daemon.get("/readyz", &As::Nobody).await.expect(200);
 }
