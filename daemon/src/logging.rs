@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::Context;
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
     Layer, Registry,
     filter::Targets,
@@ -35,9 +35,16 @@ const LINES_WAITING: usize = 4_096;
 /// Changes what the process's log shows.
 static FILTER: OnceLock<reload::Handle<Targets, Registry>> = OnceLock::new();
 
+/// Counts the lines of the process's log that were left out.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Lines left out of the process's log so far because nobody read those before them.
+pub fn lost() -> u64 {
+    LOST.get().map_or(0, |lost| lost.dropped_lines() as u64)
+}
+
 /// Keeps the log going. Dropping it writes what waits, within a second.
 pub struct Log {
-    lost: tracing_appender::non_blocking::ErrorCounter,
     _writer: WorkerGuard,
 }
 
@@ -48,14 +55,9 @@ impl Log {
             .buffered_lines_limit(LINES_WAITING)
             .thread_name("log")
             .finish(io::stderr());
-        let lost = writer.error_counter();
+        let _ = LOST.set(writer.error_counter());
         start(settings, writer);
-        Log { lost, _writer: guard }
-    }
-
-    /// Lines left out so far because nobody read those before them.
-    pub fn lost(&self) -> usize {
-        self.lost.dropped_lines()
+        Log { _writer: guard }
     }
 }
 

@@ -25,7 +25,7 @@ pub use keys::{
     DaemonKeys, KeyAnswer, KeyCommand, KeyOutcome, KeyRefusal, LONGEST_KEY, Ring, RingChange, RingKey,
     SHORTEST_KEY,
 };
-pub use overlay::{ConfigError, Load, Overlay, SubscriptionView, Transmit};
+pub use overlay::{ConfigError, Load, NewestRefused, Overlay, SubscriptionView, Transmit};
 pub use stats::{
     Counter, Digests, Frames, Gauges, Histogram, Latencies, Queues, Snapshot, Standings, Stats, Tally,
     Traffic,

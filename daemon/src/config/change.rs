@@ -21,6 +21,22 @@ impl OverlaySettings {
     /// While it runs: the detector's and the clients' times, seeds, limits, `client_secrets`, `legacy_clients`. By a restart: what the wire or the sockets are made
     /// of, keys (`gossiperl key` changes those on all daemons without one), secret, rack, `ip_hint`, group and buffers.
     pub fn change_from(&self, old: &OverlaySettings) -> Change {
+        let [identity, restart, running] = self.differences(old);
+        match (identity.first(), restart.first()) {
+            (Some(property), _) => Change::Identity(property),
+            (None, Some(property)) => Change::Restart(property),
+            (None, None) if !running.is_empty() => Change::Running,
+            (None, None) => Change::Nothing,
+        }
+    }
+
+    /// The names of the properties that differ from those of `old`.
+    pub fn changed_from(&self, old: &OverlaySettings) -> Vec<&'static str> {
+        self.differences(old).concat()
+    }
+
+    /// The same, by what they take: another overlay, a restart, nothing.
+    fn differences(&self, old: &OverlaySettings) -> [Vec<&'static str>; 3] {
         // Named one by one, so that a new property has to say what it takes.
         let OverlaySettings {
             name,
@@ -69,26 +85,25 @@ impl OverlaySettings {
             ("limits.prepared_keys", limits.prepared_keys != old.limits.prepared_keys),
         ];
         let running = [
-            *racks != old.racks,
-            *client_secrets != old.client_secrets,
-            *legacy_clients != old.legacy_clients,
-            *preset != old.preset,
-            *gossip_round_every != old.gossip_round_every,
-            *quarantine_after != old.quarantine_after,
-            *max_quarantined != old.max_quarantined,
-            *drop_unreachable_after != old.drop_unreachable_after,
-            *redelivery_retry_every != old.redelivery_retry_every,
-            *redelivery_retry_max != old.redelivery_retry_max,
-            *drop_stale_subscriptions_after != old.drop_stale_subscriptions_after,
-            *limits != old.limits,
+            ("racks", *racks != old.racks),
+            ("client_secrets", *client_secrets != old.client_secrets),
+            ("legacy_clients", *legacy_clients != old.legacy_clients),
+            ("preset", *preset != old.preset),
+            ("gossip_round_every", *gossip_round_every != old.gossip_round_every),
+            ("quarantine_after", *quarantine_after != old.quarantine_after),
+            ("max_quarantined", *max_quarantined != old.max_quarantined),
+            ("drop_unreachable_after", *drop_unreachable_after != old.drop_unreachable_after),
+            ("redelivery_retry_every", *redelivery_retry_every != old.redelivery_retry_every),
+            ("redelivery_retry_max", *redelivery_retry_max != old.redelivery_retry_max),
+            (
+                "drop_stale_subscriptions_after",
+                *drop_stale_subscriptions_after != old.drop_stale_subscriptions_after,
+            ),
+            ("limits", *limits != old.limits),
         ];
-        let first =
-            |of: &[(&'static str, bool)]| of.iter().find(|(_, differs)| *differs).map(|(name, _)| *name);
-        match (first(&identity), first(&restart)) {
-            (Some(property), _) => Change::Identity(property),
-            (None, Some(property)) => Change::Restart(property),
-            (None, None) if running.contains(&true) => Change::Running,
-            (None, None) => Change::Nothing,
-        }
+        let differing = |of: &[(&'static str, bool)]| {
+            of.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
+        };
+        [differing(&identity), differing(&restart), differing(&running)]
     }
 }

@@ -82,6 +82,10 @@ pub struct Statistics {
     pub overlay: Snapshot,
     /// The sockets'.
     pub sockets: Counts,
+    /// The sockets' buffers.
+    pub buffers: BufferSizes,
+    /// What the configuration asks for.
+    pub buffers_wanted: BufferSizes,
     /// How long the overlay has been running.
     pub running: Duration,
     /// How it stands with other daemons.
@@ -89,7 +93,7 @@ pub struct Statistics {
 }
 
 impl Statistics {
-    /// Every counter, in an order that stays the same while the program runs. Not what is there now, nor `running` and `standing`.
+    /// Every counter, in an order that stays the same while the program runs. Not what is there now, nor what stands behind the sockets'.
     pub fn values(&self) -> impl Iterator<Item = u64> {
         self.overlay.values().chain([self.sockets.unsent, self.sockets.receive_errors])
     }
@@ -293,6 +297,7 @@ pub fn start(
         advertised,
         config,
         sockets,
+        buffer_sizes: (given, wanted),
         buffers: Buffers::new(settings.read_packet_count),
         out: Vec::new(),
         waiting: None,

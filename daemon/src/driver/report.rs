@@ -1,8 +1,8 @@
 //! What of an overlay goes to the log: events as they happen, refused datagrams at a bounded rate.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use gossiperl_overlay::{Change, Event, RingChange, Stats};
+use gossiperl_overlay::{Change, Event, NewestRefused, RingChange, Stats};
 use tokio::time::Instant;
 
 use crate::printable::Printable;
@@ -35,21 +35,25 @@ impl Report {
     }
 
     /// Tells what was refused since the last time.
-    pub(super) fn handle_timeout(&mut self, now: Instant, stats: &Stats) {
+    pub(super) fn handle_timeout(&mut self, now: Instant, stats: &Stats, newest: NewestRefused) {
         if self.deadline(stats).is_some_and(|next| next <= now) {
-            self.tell(stats);
+            self.tell(stats, newest);
             self.next = now + PAUSE;
         }
     }
 
     /// Tells what was refused since the last time, at the end.
-    pub(super) fn finish(&mut self, stats: &Stats) {
+    pub(super) fn finish(&mut self, stats: &Stats, newest: NewestRefused) {
         if refused(stats) != refused(&self.told) {
-            self.tell(stats);
+            self.tell(stats, newest);
         }
     }
 
-    fn tell(&mut self, stats: &Stats) {
+    fn tell(&mut self, stats: &Stats, newest: NewestRefused) {
+        // Of an earlier time where none came since.
+        let from = |now: u64, told: u64, from: Option<SocketAddr>| {
+            from.filter(|_| now > told).map(tracing::field::display)
+        };
         let since = |read: fn(&Stats) -> u64| read(stats).saturating_sub(read(&self.told));
         tracing::warn!(
             overlay = %self.overlay,
@@ -58,7 +62,9 @@ impl Report {
             replayed = since(|stats| stats.replayed),
             foreign = since(|stats| stats.foreign),
             malformed = since(|stats| stats.malformed),
-            "datagrams refused: unknown_key, the sender has another symmetric_key; forged, another secret, or the bytes were changed"
+            newest_unknown_key = from(stats.unknown_key, self.told.unknown_key, newest.unknown_key),
+            newest_forged = from(stats.forged, self.told.forged, newest.forged),
+            "datagrams refused: unknown_key, the sender has another symmetric_key; forged, another secret, or the bytes were changed; newest_…, where the last of them came from"
         );
         self.told = *stats;
     }

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::OverlaySettings,
     random,
-    socket::{At, Buffers, Sent, Sockets},
+    socket::{At, BufferSizes, Buffers, Sent, Sockets},
 };
 
 /// Turns before other tasks, and the commands, have theirs.
@@ -39,6 +39,8 @@ pub(super) struct Driver {
     /// What the overlay was made of, or reconfigured to.
     pub(super) config: Config,
     pub(super) sockets: Sockets,
+    /// Of the system's buffers: those given, and those asked for.
+    pub(super) buffer_sizes: (BufferSizes, BufferSizes),
     pub(super) buffers: Buffers,
     /// The datagram being handed out.
     pub(super) out: Vec<u8>,
@@ -88,7 +90,7 @@ impl Driver {
         }
         self.rings.finish().await;
         self.keeping.finish(std::mem::take(&mut self.last_known)).await;
-        self.report.finish(&self.overlay.stats());
+        self.report.finish(&self.overlay.stats(), self.overlay.newest_refused());
         tracing::info!(overlay = %self.report.overlay(), "left");
     }
 
@@ -206,7 +208,7 @@ impl Driver {
     async fn handle_timeouts(&mut self, now: Instant) {
         self.joining.handle_timeout(now);
         self.group.handle_timeout(now, &mut self.sockets);
-        self.report.handle_timeout(now, &self.overlay.stats());
+        self.report.handle_timeout(now, &self.overlay.stats(), self.overlay.newest_refused());
         if self.leave_by.is_none() {
             let overlay = &self.overlay;
             self.keeping.handle_timeout(now, || overlay.known_addresses()).await;
@@ -322,6 +324,8 @@ impl Driver {
             standing: self.standing(overlay.gauges.daemons.reachable <= 1),
             overlay,
             sockets: self.sockets.counts,
+            buffers: self.buffer_sizes.0,
+            buffers_wanted: self.buffer_sizes.1,
             running: self.clock.now().since(Time::ZERO),
         }
     }

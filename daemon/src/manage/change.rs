@@ -50,13 +50,14 @@ impl Host {
         added.map(|running| running.token.clone())
     }
 
-    /// Gives the overlay of this token all its properties anew. One that does not run is started with them, its address, port and name among them.
+    /// Gives the overlay of this token all its properties anew. One that does not run is started with them, its address, port and name among them. Says the
+    /// names of those that are others now; of one that did not run none.
     pub async fn replace(
         &self,
         name: &str,
         token: &Token,
         properties: &Map<String, Value>,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Vec<&'static str>, ChangeError> {
         self.rewrite(name, token, |before| {
             let written = match before {
                 Before::Running(running, written) => {
@@ -73,14 +74,15 @@ impl Host {
         .await
     }
 
-    /// Changes one property of the overlay of this token; `null` takes it away. One that does not run is started with that.
+    /// Changes one property of the overlay of this token; `null` takes it away. One that does not run is started with that. Says what is
+    /// another now, as [`Host::replace`] does.
     pub async fn set(
         &self,
         name: &str,
         token: &Token,
         property: &str,
         value: &Value,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Vec<&'static str>, ChangeError> {
         self.rewrite(name, token, |before| match before {
             Before::Running(_, written) | Before::Kept(written) => {
                 written.with(property, value).map_err(ChangeError::Wrong)
@@ -108,7 +110,7 @@ impl Host {
         name: &str,
         token: &Token,
         rewritten: impl FnOnce(Before<'_>) -> Result<Written, ChangeError>,
-    ) -> Result<(), ChangeError> {
+    ) -> Result<Vec<&'static str>, ChangeError> {
         let _turn = self.turn().await.ok_or(ChangeError::Stopping)?;
         let running = match self.of_token(name, token)? {
             Known::Running(running) => running,
@@ -117,13 +119,15 @@ impl Host {
                     Wanted::Rest(Some(written)) => Before::Kept(written),
                     _ => Before::Unreadable(&failed.why),
                 };
-                return self.start_as(&failed, rewritten(before)?).await;
+                // It is started as a whole.
+                return self.start_as(&failed, rewritten(before)?).await.map(|()| Vec::new());
             }
         };
         let Owner::Rest(before) = &running.owner else { return Err(ChangeError::File(name.to_owned())) };
         let written = rewritten(Before::Running(&running, before))?;
         let settings = written.settings().map_err(ChangeError::Wrong)?;
-        let change = settings.change_from(&self.as_running(&running, &settings).await);
+        let as_running = self.as_running(&running, &settings).await;
+        let (change, changed) = (settings.change_from(&as_running), settings.changed_from(&as_running));
         if let Change::Identity(property) = change {
             return Err(ChangeError::Identity(property));
         }
@@ -136,7 +140,7 @@ impl Host {
         }
         let Err(error) = staged.commit(keys).await else {
             self.tell_keys(&running).await;
-            return Ok(());
+            return Ok(changed);
         };
         // What was answered last is what is to be there, and to come back.
         if let Ok(staged) = Staged::new(&store, before).await {

@@ -33,7 +33,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use anyhow::Context;
@@ -78,6 +78,8 @@ struct Shared {
     followers: std::sync::Mutex<Vec<mpsc::Sender<Reload>>>,
     /// Where the overlays' tasks run, whoever starts them.
     runtime: tokio::runtime::Handle,
+    /// Whether the configuration was taken over as a whole when it was last read, and when.
+    reloaded: std::sync::Mutex<(bool, SystemTime)>,
     failures: mpsc::UnboundedSender<Failure>,
     /// Told when an overlay does not run, and when the host is left.
     failing: Notify,
@@ -124,6 +126,7 @@ impl Host {
                 draining: AtomicBool::new(false),
                 followers: std::sync::Mutex::default(),
                 runtime: tokio::runtime::Handle::current(),
+                reloaded: std::sync::Mutex::new((true, SystemTime::now())),
                 failures,
                 failing: Notify::new(),
             }),

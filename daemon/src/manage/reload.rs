@@ -1,6 +1,10 @@
 //! The file read again.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::SystemTime,
+};
 
 use super::{Failed, Host, Owner, ReloadError, TakenOver, failed::Wanted, token};
 use crate::{
@@ -22,8 +26,22 @@ impl Host {
     /// said why they could not, when this returns. A file that is refused changes nothing. Overlays made over REST are not touched, but for
     /// those that do not run, which are tried again.
     ///
-    /// What takes effect at the next start only is told in the log, too.
+    /// What changes, by names alone, and what takes effect at the next start only, is told in the log, too.
     pub async fn reload(&self) -> Result<Reloaded, ReloadError> {
+        let reloaded = self.read_again().await;
+        if !matches!(reloaded, Ok(Reloaded::NoFile) | Err(ReloadError::Stopping)) {
+            *self.shared.reloaded.lock().unwrap_or_else(PoisonError::into_inner) =
+                (reloaded.is_ok(), SystemTime::now());
+        }
+        reloaded
+    }
+
+    /// Whether the configuration was taken over as a whole when it was last read, at the start or since, and when that was.
+    pub fn last_reload(&self) -> (bool, SystemTime) {
+        *self.shared.reloaded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read_again(&self) -> Result<Reloaded, ReloadError> {
         let _turn = self.turn().await.ok_or(ReloadError::Stopping)?;
         let Some(config) = self.shared.config.clone() else { return Ok(Reloaded::NoFile) };
         let settings = Arc::new(on_disk(move || Settings::load(&config)).await?);
@@ -52,6 +70,7 @@ impl Host {
         for running in self.all() {
             if matches!(running.owner, Owner::File) && !names.contains(running.settings.name.as_str()) {
                 self.end(&running).await;
+                tracing::info!(overlay = %running.settings.name, "the configuration has the overlay no longer: it was left");
             }
         }
         self.change(|table| {
@@ -74,17 +93,25 @@ impl Host {
             let name = overlay.name.clone();
             let brought = match self.get(&name) {
                 None => match self.start_one(overlay.clone(), Owner::File, token::load_or_make).await {
-                    Ok(_) => Ok(()),
+                    Ok(_) => {
+                        tracing::info!(overlay = %name, "the configuration has a new overlay: it was added");
+                        Ok(())
+                    }
                     Err(error) => {
                         self.fail_of_file(overlay, error.to_string()).await;
                         Err(error.into())
                     }
                 },
                 Some(running) => {
-                    let change = overlay.change_from(&self.as_running(&running, &overlay).await);
+                    let before = self.as_running(&running, &overlay).await;
+                    let (change, properties) =
+                        (overlay.change_from(&before), overlay.changed_from(&before).join(" "));
                     let brought = self.bring_to(&running, overlay, Owner::File, change).await;
                     if brought.is_ok() {
                         self.tell_keys(&running).await;
+                        if change != Change::Nothing {
+                            tracing::info!(overlay = %name, properties, "changed with the configuration");
+                        }
                     }
                     brought
                 }

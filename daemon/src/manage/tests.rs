@@ -31,8 +31,8 @@ async fn a_token_changes_the_overlay_that_it_was_made_for_and_no_later_one() {
     // As whoever showed the first token when it was right, and waited for a turn since.
     for refused in [
         host.remove("fresh", &first).await,
-        host.replace("fresh", &first, &properties).await,
-        host.set("fresh", &first, "quarantine_after", &json!(30)).await,
+        host.replace("fresh", &first, &properties).await.map(drop),
+        host.set("fresh", &first, "quarantine_after", &json!(30)).await.map(drop),
     ] {
         assert!(matches!(refused, Err(ChangeError::Removed(_))), "{refused:?}");
     }

@@ -4,6 +4,7 @@
 //! credentials with the overlay's name. An overlay that does not exist is told of without credentials, as none could be right.
 
 use std::{
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,8 +52,8 @@ pub(super) struct Changed {
 
 /// A refusal before a handler runs.
 pub(super) enum Denied {
-    /// With this realm.
-    Unauthorized(String),
+    /// Asked for with this realm; what these are is told.
+    Unauthorized { realm: String, detail: String },
     /// For another reason.
     Problem(Problem),
 }
@@ -61,8 +62,7 @@ impl IntoResponse for Denied {
     fn into_response(self) -> Response {
         match self {
             Denied::Problem(problem) => problem.into_response(),
-            Denied::Unauthorized(realm) => {
-                let detail = format!("credentials for {realm:?} are missing or wrong");
+            Denied::Unauthorized { realm, detail } => {
                 let mut response = Problem::new(Code::Unauthorized, detail).into_response();
                 // An overlay's name has no characters that a header may not have.
                 if let Ok(asks) = HeaderValue::try_from(format!("Basic realm=\"{realm}\"")) {
@@ -136,14 +136,66 @@ async fn of_token(parts: &mut Parts, shared: &Arc<Shared>) -> Result<(Known, Tok
     };
     let caller = caller(parts)?;
     if let Some(token) = known.token().cloned().filter(is_right) {
-        caller.standing.prove();
+        welcome(caller, "token");
         return Ok((known, token));
     }
+    let takes =
+        format!("the token of overlay {name:?} (header {TOKEN}, or Basic with the overlay's name as user)");
+    let unauthorized = |detail| Denied::Unauthorized { realm: name.clone(), detail };
     if !shows_something(parts) {
-        return Err(Denied::Unauthorized(name));
+        return Err(unauthorized(missing(&takes)));
+    }
+    // Not beside a token, which is a guess whatever stands beside it.
+    if !parts.headers.contains_key(TOKEN)
+        && let Some(role) = basic(&parts.headers).and_then(|shown| known_user(shared, &shown))
+    {
+        return Err(unauthorized(of_another(role, &takes)));
     }
     let attempt = admitted(shared, caller)?;
-    Err(denied(attempt.fail(Instant::now()), &name).await)
+    let pause = attempt.fail(Instant::now());
+    failed(shared, caller, "token");
+    Err(denied(pause, unauthorized(wrong(&takes))).await)
+}
+
+/// Where the request comes from, for the log.
+pub(super) struct Peer(pub(super) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for Peer {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(Peer(caller(parts)?.address.to_canonical()))
+    }
+}
+
+/// The caller has shown right credentials.
+fn welcome(caller: &Caller, by: &str) {
+    caller.standing.prove();
+    tracing::debug!(by, from = %caller.address.to_canonical(), "login");
+}
+
+/// The caller has shown wrong ones.
+fn failed(shared: &Shared, caller: &Caller, needed: &str) {
+    shared.counts.login_failed();
+    shared.failed.tell(Instant::now(), caller.address, needed);
+}
+
+fn missing(takes: &str) -> String {
+    format!("credentials are missing: this takes {takes}")
+}
+
+fn wrong(takes: &str) -> String {
+    format!("credentials are wrong: this takes {takes}")
+}
+
+/// Told to nobody who has not shown right credentials.
+fn of_another(role: Role, takes: &str) -> String {
+    format!("these are the credentials of the {}, and right, but this takes {takes}", role.name())
+}
+
+/// Who of the two users this is known to be, without anything hashed: what is not known at once is a guess like others.
+fn known_user(shared: &Shared, (username, password): &(Vec<u8>, Zeroizing<Vec<u8>>)) -> Option<Role> {
+    [Role::RestUser, Role::Superuser].into_iter().find(|role| shared.users.knows(*role, username, password))
 }
 
 /// A value of the path, decoded. What is no text is no overlay's name and no property either.
@@ -165,25 +217,31 @@ async fn host_wide(parts: &Parts, shared: &Shared, role: Role) -> Result<(), Den
     if let Some((username, password)) = &shown
         && shared.users.knows(role, username, password)
     {
-        caller.standing.prove();
+        welcome(caller, role.name());
         return Ok(());
     }
+    let takes = format!("the {}'s", role.name());
+    let unauthorized = |detail| Denied::Unauthorized { realm: REALM.to_owned(), detail };
     if !shows_something(parts) {
-        return Err(Denied::Unauthorized(REALM.to_owned()));
+        return Err(unauthorized(missing(&takes)));
+    }
+    if let Some(other) = shown.as_ref().and_then(|shown| known_user(shared, shown)) {
+        return Err(unauthorized(of_another(other, &takes)));
     }
     // Before anything is hashed: who has too many guesses under way gets no more of them looked at.
     let attempt = admitted(shared, caller)?;
-    let failed = match shown {
+    let pause = match shown {
         None => attempt.fail(Instant::now()),
         Some((username, password)) => match shared.users.is(role, username, password, attempt).await {
             None => {
-                caller.standing.prove();
+                welcome(caller, role.name());
                 return Ok(());
             }
             Some(pause) => pause,
         },
     };
-    Err(denied(failed, REALM).await)
+    failed(shared, caller, role.name());
+    Err(denied(pause, unauthorized(wrong(&takes))).await)
 }
 
 fn caller(parts: &Parts) -> Result<&Caller, Problem> {
@@ -196,17 +254,17 @@ fn shows_something(parts: &Parts) -> bool {
 }
 
 fn admitted(shared: &Shared, caller: &Caller) -> Result<Attempt, Problem> {
-    shared.throttle.admit(Instant::now(), caller.address).ok_or_else(|| {
+    shared.throttle.admit(Instant::now(), caller.address).map_err(|after| {
         let detail =
-            "too many failed logins of this address wait for their answer; try again in some seconds";
-        Problem::new(Code::TooManyAttempts, detail)
+            "too many failed logins of this address wait for their answer; try again after the seconds in retry-after";
+        Problem::new(Code::TooManyAttempts, detail).retry_after(after)
     })
 }
 
 /// The answer to wrong credentials, which waits.
-async fn denied(pause: Duration, realm: &str) -> Denied {
+async fn denied(pause: Duration, denied: Denied) -> Denied {
     tokio::time::sleep(pause).await;
-    Denied::Unauthorized(realm.to_owned())
+    denied
 }
 
 /// The header's value, where it stands there once. Of several another program on the way may have looked at another.

@@ -9,7 +9,9 @@
 mod answer;
 mod auth;
 mod connections;
+mod counts;
 mod events;
+mod failed;
 mod files;
 mod password;
 mod problem;
@@ -33,7 +35,9 @@ pub use password::{hash as hash_password, is_hash as is_password_hash};
 pub use problem::Code;
 pub use routes::open_api;
 
+use counts::Counts;
 use events::Hubs;
+use failed::FailedLogins;
 use files::Files;
 use server::Server;
 use throttle::Throttle;
@@ -47,6 +51,8 @@ struct Shared {
     host: Host,
     users: Arc<Users>,
     throttle: Throttle,
+    counts: Counts,
+    failed: FailedLogins,
     hubs: Hubs,
     /// The OpenAPI document, which is asked for without credentials and stays the same.
     document: Bytes,
@@ -92,6 +98,7 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
     let address = listener.local_addr()?;
     let users = Users::load(settings, &files)?;
     let tls = tls::load(settings, &files)?;
+    let ends = tls.as_ref().and_then(|tls| tls::ends(&tls.certificate));
     let scheme = if tls.is_some() { "https" } else { "http" };
     files.tell_address(tls.as_ref().map(|tls| &tls.certificate), address)?;
     let tls = tls.map(|tls| tls.config);
@@ -99,9 +106,12 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
         host: host.clone(),
         users: Arc::new(users),
         throttle: Throttle::default(),
+        counts: Counts::default(),
+        failed: FailedLogins::default(),
         hubs: Hubs::default(),
         document: serde_json::to_vec(&open_api())?.into(),
     });
+    shared.counts.set_certificate_ends(ends);
     let reloads = host.follow();
     let (stop, stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

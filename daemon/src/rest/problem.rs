@@ -1,5 +1,7 @@
 //! Refusals and failures as `application/problem+json` (RFC 9457), each with a code that stays the same for ever.
 
+use std::time::Duration;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -184,6 +186,7 @@ pub(super) struct Problem {
     properties: Vec<WrongProperty>,
     reason: Option<&'static str>,
     report: Option<Value>,
+    retry_after: Option<Duration>,
 }
 
 /// A refusal or failure (RFC 9457).
@@ -222,7 +225,19 @@ struct PropertyBody {
 impl Problem {
     /// Of this code, about this.
     pub(super) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Problem { code, detail: detail.into(), properties: Vec::new(), reason: None, report: None }
+        Problem {
+            code,
+            detail: detail.into(),
+            properties: Vec::new(),
+            reason: None,
+            report: None,
+            retry_after: None,
+        }
+    }
+
+    /// Worth trying again after so long: told in whole seconds (`retry-after`).
+    pub(super) fn retry_after(self, after: Duration) -> Self {
+        Problem { retry_after: Some(after), ..self }
     }
 
     /// With the name of a reason.
@@ -259,7 +274,12 @@ impl IntoResponse for Problem {
         };
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_millis().div_ceil(1_000).max(1) as u64;
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
     }
 }
 

@@ -84,10 +84,13 @@ impl Renewing {
                 (self.shared.users.clone(), self.settings.clone(), self.files.clone());
             let reloaded = on_disk(move || users.reload(&settings, &files)).await;
             self.behind.users = reloaded.is_err();
-            if let Err(error) = reloaded {
-                taken
+            match reloaded {
+                Ok(()) => {
+                    tracing::info!("the management interface has the users that the configuration names now")
+                }
+                Err(error) => taken
                     .failed
-                    .push(format!("the users of the management interface stay as they were: {error:#}"));
+                    .push(format!("the users of the management interface stay as they were: {error:#}")),
             }
         }
         if self.look().await || encrypts || self.behind.certificate {
@@ -110,12 +113,14 @@ impl Renewing {
         let renewed = on_disk(move || {
             let tls = tls::load(&settings, &files)?;
             let told = files.tell_address(tls.as_ref().map(|tls| &tls.certificate), address);
-            Ok::<_, anyhow::Error>((tls.map(|tls| tls.config), told))
+            let ends = tls.as_ref().and_then(|tls| tls::ends(&tls.certificate));
+            Ok::<_, anyhow::Error>((tls.map(|tls| tls.config), ends, told))
         });
         let renewed = renewed.await;
         self.behind.certificate = renewed.is_err();
-        let (config, told) = renewed
+        let (config, ends, told) = renewed
             .map_err(|error| format!("the management interface keeps the certificate it has: {error:#}"))?;
+        self.shared.counts.set_certificate_ends(ends);
         tracing::info!("the management interface's certificate was read");
         self.behind.certificate = told.is_err();
         let _ = self.renew.send(config);

@@ -4,7 +4,11 @@
 //! the places of one address one is hashed at a time, and of all addresses one, each in its turn: who guesses delays others by one hash, not by his guesses.
 //!
 //! A failure keeps its place for as long as its answer waits, whether or not somebody still waits for that: to hang up saves no time. The first waits 0.1 s, each
-//! further one twice as long, up to 5 s; a minute without one forgives all. Only failures wait. A network of IPv6 addresses (/64) counts as one, as it is handed out as one.
+//! further one twice as long, up to 5 s; a minute without one forgives all. Only failures wait. Who is turned away is told when a place is free again.
+//!
+//! So who guesses without end from an address keeps others of the same address, on loopback every user of the host, from having a password looked at that is not known at once: one
+//! configured as an argon2 hash, until it was right once since the start. Places for each user of the host would take finding out whose a port is; a queue would be filled as places are. Who
+//! needs to come in beside such a neighbour has the password made, or configures it in plain, or asks from another address. A network of IPv6 addresses (/64) counts as one, as it is handed out as one.
 
 use std::{
     collections::BTreeMap,
@@ -63,8 +67,8 @@ impl Default for Throttle {
 }
 
 impl Throttle {
-    /// A login from this address; `None`: too many of its failures wait already, or too many addresses have some that do.
-    pub(super) fn admit(&self, now: Instant, address: IpAddr) -> Option<Attempt> {
+    /// A login from this address. An error: too many of its failures wait already, or too many addresses have some that do; so long until it is worth trying again.
+    pub(super) fn admit(&self, now: Instant, address: IpAddr) -> Result<Attempt, Duration> {
         let mut addresses = self.lock();
         let address = network(address);
         if addresses.len() >= MOST && !addresses.contains_key(&address) {
@@ -72,7 +76,8 @@ impl Throttle {
                 held.free(now);
                 held.is_idle().then_some((*address, held.last))
             });
-            let oldest = idle.min_by_key(|(_, last)| *last).map(|(address, _)| address)?;
+            let oldest = idle.min_by_key(|(_, last)| *last).map(|(address, _)| address);
+            let oldest = oldest.ok_or(LONGEST)?;
             addresses.remove(&oldest);
         }
         let held = addresses.entry(address).or_insert_with(|| Logins {
@@ -84,11 +89,13 @@ impl Throttle {
         });
         held.free(now);
         if held.open + held.waiting.len() >= PLACES {
-            return None;
+            // Of those that are looked at nobody knows how long they take.
+            let free = held.waiting.iter().min().map(|until| until.saturating_duration_since(now));
+            return Err(free.unwrap_or(FIRST));
         }
         held.open += 1;
         let hashing = held.hashing.clone();
-        Some(Attempt { throttle: self.clone(), address, hashing })
+        Ok(Attempt { throttle: self.clone(), address, hashing })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, Logins>> {
@@ -150,7 +157,7 @@ mod tests {
     use super::*;
 
     fn failed(throttle: &Throttle, now: Instant, address: IpAddr) -> Option<Duration> {
-        throttle.admit(now, address).map(|attempt| attempt.fail(now))
+        throttle.admit(now, address).ok().map(|attempt| attempt.fail(now))
     }
 
     #[test]
@@ -175,6 +182,7 @@ mod tests {
             assert!(failed(&throttle, now, one).is_some());
         }
         assert_eq!(failed(&throttle, now, same), None, "one network");
+        assert_eq!(throttle.admit(now, one).err(), Some(FIRST), "the first of them is answered then");
         // The first has waited.
         assert!(failed(&throttle, now + FIRST, one).is_some());
         assert_eq!(failed(&throttle, now + FIRST, one), None);
@@ -189,11 +197,11 @@ mod tests {
     fn a_login_that_is_looked_at_has_its_place_and_who_is_right_gives_it_back() {
         let (throttle, now) = (Throttle::default(), Instant::now());
         let address = IpAddr::from([192, 0, 2, 1]);
-        let mut open: Vec<Attempt> = (0..PLACES).filter_map(|_| throttle.admit(now, address)).collect();
+        let mut open: Vec<Attempt> = (0..PLACES).filter_map(|_| throttle.admit(now, address).ok()).collect();
         assert_eq!(open.len(), PLACES);
-        assert!(throttle.admit(now, address).is_none());
+        assert!(throttle.admit(now, address).is_err());
         drop(open.pop());
-        assert!(throttle.admit(now, address).is_some());
+        assert!(throttle.admit(now, address).is_ok());
     }
 
     #[tokio::test]
@@ -203,7 +211,7 @@ mod tests {
         let hashing = throttle.hashing.clone().acquire_owned().await.expect("open");
         // Eight guesses of the first are there before the others come.
         for last in [1, 1, 1, 1, 1, 1, 1, 1, 2, 3] {
-            let attempt = throttle.admit(now, IpAddr::from([192, 0, 2, last])).expect("a place");
+            let attempt = throttle.admit(now, IpAddr::from([192, 0, 2, last])).ok().expect("a place");
             let (all, told) = (throttle.hashing.clone(), told.clone());
             tokio::spawn(async move {
                 let _turn = attempt.turn().await.expect("open");

@@ -58,6 +58,12 @@ pub(super) fn load(settings: &RestSettings, files: &Files) -> anyhow::Result<Opt
     Ok(Some(Tls { config: Arc::new(config), certificate }))
 }
 
+/// When a certificate ends, Unix time in seconds; `None`: it cannot be read.
+pub(super) fn ends(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, read) = x509_parser::parse_x509_certificate(certificate).ok()?;
+    Some(read.validity().not_after.timestamp())
+}
+
 /// What tells that a file has changed: when it was last written, and its length.
 pub(super) type Stamp = Vec<(Option<SystemTime>, u64)>;
 

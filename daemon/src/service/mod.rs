@@ -18,7 +18,7 @@ use crate::{
     cli,
     config::{self, Settings},
     exit,
-    logging::Log,
+    logging::{self, Log},
     manage, random,
 };
 
@@ -67,7 +67,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Serves until told to stop: the whole life of a `gossiperld` process after its command line.
 pub(crate) fn run_service(config: &Path) -> anyhow::Result<()> {
     let settings = &Settings::load(config)?;
-    let log = Log::start(&settings.log);
+    let _log = Log::start(&settings.log);
     settings.log_notes();
     // One thread drives one overlay at most; more threads than that would only take turns. Overlays that are added later share these.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -80,8 +80,11 @@ pub(crate) fn run_service(config: &Path) -> anyhow::Result<()> {
         .build()
         .context("cannot start threads")?;
     let served = runtime.block_on(serve(settings, Some(config)));
-    if log.lost() > 0 {
-        tracing::warn!(lines = log.lost(), "lines were left out of this log: nobody read those before them");
+    if logging::lost() > 0 {
+        tracing::warn!(
+            lines = logging::lost(),
+            "lines were left out of this log: nobody read those before them"
+        );
     }
     // A name server that still does not answer is not waited for.
     runtime.shutdown_background();

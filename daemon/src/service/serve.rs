@@ -75,7 +75,7 @@ fn status(host: &Host) -> String {
 
 async fn reload(host: &Host) {
     match host.reload().await {
-        Ok(Reloaded::Done(_)) => tracing::info!("configuration read again"),
+        Ok(Reloaded::Done(_)) => tracing::info!(by = "SIGHUP", "configuration read again"),
         Ok(Reloaded::NoFile) => tracing::warn!("there is no configuration file to read again"),
         Err(error) => tracing::error!(%error, "SIGHUP: the configuration was not taken over as it should be"),
     }

@@ -97,7 +97,7 @@ pub enum Sent {
 }
 
 /// Sizes of the system's buffers, bytes: less than asked for where the system allows no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BufferSizes {
     /// Of received datagrams.
     pub receive: usize,

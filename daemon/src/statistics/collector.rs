@@ -132,11 +132,16 @@ impl Collector {
 
     /// The metrics of all overlays and of this process, as Prometheus reads them: see [`metrics::CONTENT_TYPE`]. So many overlays `failed`: they do not run.
     pub async fn metrics(&self, failed: usize) -> String {
+        self.metrics_with(failed, None).await
+    }
+
+    /// The same, and what the daemon as a whole has to say.
+    pub async fn metrics_with(&self, failed: usize, daemon: Option<metrics::Daemon>) -> String {
         let overlays: Vec<(String, Statistics)> =
             self.sample().await.into_iter().map(|sampled| (sampled.overlay, *sampled.statistics)).collect();
         let influx = self.shared.influx.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let written = influx.as_deref().map(Counts::read);
-        metrics::render(overlays, failed, metrics::Process::look(), written)
+        metrics::render(overlays, failed, metrics::Process::look(), written, daemon)
     }
 
     /// Takes a sample of every overlay, all at a time; those that do not answer are left out, and those that ended forgotten.

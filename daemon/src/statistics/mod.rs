@@ -17,4 +17,5 @@ mod window;
 
 pub use collector::{Answer, Collector};
 pub use influx::{Counts, Writer, Written};
+pub use metrics::Requests;
 pub use window::{NoWindow, Window};

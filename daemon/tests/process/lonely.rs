@@ -25,6 +25,8 @@ fn a_wrong_key_or_secret_is_told_on_both_sides() {
         let stranger = Daemon::start(&config);
         let log = member.wait_for(refused);
         assert_eq!(log.contains("unknown_key=0"), key == KEY, "{log}");
+        let newest = if key == KEY { "newest_forged" } else { "newest_unknown_key" };
+        assert!(log.contains(&format!("{newest}={outside}:{port}")), "{log}");
         let log = stranger.wait_for("nobody lets us in");
         let tried = format!("tried=[{inside}:{port}]");
         assert!(log.contains(&tried) && log.contains("symmetric_key and secret"), "{log}");

@@ -362,6 +362,9 @@ fn a_drain_that_is_forced_tells_what_is_lost() {
     assert_eq!(run(&daemon, &["drain", "--within", "18446744073709551615"]).0, 2);
     let told = done(&daemon, &["drain", "--within", "0", "--force"]);
     assert!(told.contains("in overlay main") && told.contains("can be stopped"), "{told}");
+    let log = daemon.wait_for("drained by force");
+    // Frames that are no messages wait among them.
+    assert!(log.contains("by=\"superuser\"") && log.contains("thrown_away="), "{log}");
 }
 
 #[test]

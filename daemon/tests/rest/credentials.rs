@@ -155,6 +155,24 @@ async fn no_route_takes_the_credentials_of_another() {
 }
 
 #[tokio::test]
+async fn right_credentials_of_another_are_told_what_it_takes_and_a_guess_is_told_nothing_of_them() {
+    let daemon = Daemon::start().await;
+    let (user, root) = (daemon.rest_user(), daemon.superuser());
+    for (path, who, is, takes) in [
+        ("/tokens", &user, "rest_user", "the superuser's"),
+        ("/overlays", &root, "superuser", "the rest_user's"),
+        ("/membership/main", &user, "rest_user", "the token of overlay \"main\""),
+    ] {
+        let detail = daemon.get(path, who).await.expect_problem(401, "unauthorized");
+        assert!(detail.contains(is) && detail.contains("and right") && detail.contains(takes), "{detail}");
+        for guess in [As::basic(is, "a guess"), As::Nobody] {
+            let detail = daemon.get(path, &guess).await.expect_problem(401, "unauthorized");
+            assert!(!detail.contains("right") && detail.contains(takes), "{detail}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_overlay_that_is_none_is_unknown_to_everybody() {
     let daemon = Daemon::start().await;
     let token = daemon.add("removed", &daemon.properties()).await;

@@ -23,4 +23,5 @@ mod silent;
 mod standing;
 mod support;
 mod throttle;
+mod trail;
 mod unread;

@@ -83,7 +83,7 @@ impl Overlay {
         }
         let frames = match self.datagrams.open(&header, datagram) {
             Ok(frames) => frames,
-            Err(unopened) => return self.count_unopened(unopened),
+            Err(unopened) => return self.count_unopened(from, unopened),
         };
         if frames.first() != Some(&frame::INTRODUCTION) {
             self.stats.malformed += 1;

@@ -51,6 +51,7 @@ use crate::{
 use group::Askers;
 use keys::KeyTalk;
 pub use load::Load;
+pub use receive::NewestRefused;
 use sealing::{Sealing, Under};
 pub use subscribed::SubscriptionView;
 pub use transmit::Transmit;
@@ -113,6 +114,7 @@ pub struct Overlay {
     rhythm: Rhythm,
     events: VecDeque<Event>,
     stats: Stats,
+    newest_refused: NewestRefused,
     traffic: Traffic,
     latencies: Latencies,
     unix_seconds: i64,
@@ -193,6 +195,7 @@ impl Overlay {
             rhythm: Rhythm::new(),
             events: VecDeque::new(),
             stats: Stats::default(),
+            newest_refused: NewestRefused::default(),
             traffic: Traffic::default(),
             latencies: Latencies::default(),
             unix_seconds,

@@ -16,6 +16,15 @@ use crate::{
     datagram::Unopened, delivery::Cause, endpoint::EndpointId, event::is_local, overlay::publish::Level,
 };
 
+/// Where the newest datagrams that did not open claim to come from: whoever can forge an address can forge these.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewestRefused {
+    /// Of those under a key that is not in the ring.
+    pub unknown_key: Option<SocketAddr>,
+    /// Of those altered, cut, or sealed with another key or secret.
+    pub forged: Option<SocketAddr>,
+}
+
 impl Overlay {
     /// Takes a datagram that came from `from`. Whatever it holds, this only changes state that its sender may change; what is wrong with
     /// it is counted in [`Stats`](crate::Stats). The bytes are decrypted in place.
@@ -46,7 +55,7 @@ impl Overlay {
         }
         let frames = match self.datagrams.open(&header, datagram) {
             Ok(frames) => frames,
-            Err(unopened) => return self.count_unopened(unopened),
+            Err(unopened) => return self.count_unopened(from, unopened),
         };
         if header.receiver != self.datagrams.salt().receiver_id() {
             // Zero asks for our id; another one is that of an earlier run of ours, or of somebody else. Nothing in it takes effect.
@@ -74,11 +83,22 @@ impl Overlay {
         self.follow_clients(now);
     }
 
-    pub(super) fn count_unopened(&mut self, unopened: Unopened) {
+    pub(super) fn count_unopened(&mut self, from: SocketAddr, unopened: Unopened) {
         match unopened {
-            Unopened::UnknownKey => self.stats.unknown_key += 1,
-            Unopened::Forged => self.stats.forged += 1,
+            Unopened::UnknownKey => {
+                self.stats.unknown_key += 1;
+                self.newest_refused.unknown_key = Some(from);
+            }
+            Unopened::Forged => {
+                self.stats.forged += 1;
+                self.newest_refused.forged = Some(from);
+            }
         }
+    }
+
+    /// From where the newest datagrams came that did not open.
+    pub fn newest_refused(&self) -> NewestRefused {
+        self.newest_refused
     }
 
     /// Frames of a client that has a session.

@@ -213,6 +213,9 @@ fn other_keys_other_secrets_and_clients_roles_from_afar_are_counted_and_never_an
     }
     let after = target.stats();
     assert_eq!((after.unknown_key - before.unknown_key, after.forged - before.forged), (12, 6));
+    let newest = target.network.machines[0].overlay.newest_refused();
+    let rogues = [2, 1].map(|number| Some(Rogue::new(number, KEY, SECRET, 0).address));
+    assert_eq!([newest.unknown_key, newest.forged], rogues);
     let mut client = Client::new("far", 77);
     client.hello();
     let hello = client.transmit(target.network.now).unwrap();

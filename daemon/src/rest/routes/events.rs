@@ -74,8 +74,28 @@ pub(super) async fn events(
     let watching = shared.hubs.of(&shared.host, &running).read(filter, after);
     let watching = watching.map_err(|full| Problem::new(Code::Busy, full.to_string()))?;
     let (to_reader, stream) = mpsc::channel(ON_THE_WAY);
-    tokio::spawn(hand_over(watching, to_reader));
+    let open = Open::new(shared.clone());
+    tokio::spawn(async move {
+        hand_over(watching, to_reader).await;
+        drop(open);
+    });
     Ok(Sse::new(ReceiverStream::new(stream)).keep_alive(KeepAlive::new().interval(ALIVE)))
+}
+
+/// Counted among the streams that are open, until it is dropped.
+struct Open(Arc<Shared>);
+
+impl Open {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.counts.stream_opened();
+        Open(shared)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.counts.stream_closed();
+    }
 }
 
 async fn hand_over(mut watching: Watching, to_reader: mpsc::Sender<Result<Event, Infallible>>) {

@@ -16,7 +16,7 @@ use crate::{
     rest::{
         Shared,
         answer::{Json, timestamp},
-        auth::Superuser,
+        auth::{Peer, Superuser},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -77,12 +77,17 @@ pub(super) async fn tokens(State(shared): State<Arc<Shared>>, _: Superuser) -> J
 pub(super) async fn reconfigure(
     State(shared): State<Arc<Shared>>,
     _: Superuser,
+    Peer(from): Peer,
 ) -> Result<Json<Reconfigured>, Problem> {
     let host = shared.host.clone();
     let reload = async move {
         let reloaded = host.reload().await;
-        if let Err(error) = &reloaded {
-            tracing::error!(%error, "POST /reconfigure: the configuration was not taken over as it should be");
+        match &reloaded {
+            Ok(Reloaded::Done(_)) => tracing::info!(by = "superuser", %from, "configuration read again"),
+            Ok(Reloaded::NoFile) => {}
+            Err(error) => {
+                tracing::error!(by = "superuser", %from, %error, "POST /reconfigure: the configuration was not taken over as it should be");
+            }
         }
         reloaded
     };
@@ -154,6 +159,7 @@ fn default_within() -> u64 {
 pub(super) async fn drain(
     State(shared): State<Arc<Shared>>,
     _: Superuser,
+    Peer(from): Peer,
     how: Result<Query<HowToDrain>, QueryRejection>,
 ) -> Result<Json<Drain>, Problem> {
     let how = how.ok().map(|Query(how)| how).filter(|how| how.within <= LONGEST_DRAIN);
@@ -161,7 +167,25 @@ pub(super) async fn drain(
         Problem::new(Code::BadRequest, "within must be seconds from 0 to 25, forced true or false")
     })?;
     let host = shared.host.clone();
-    let drained = async move { host.drain(Duration::from_secs(how.within), how.forced).await };
+    let drained = async move {
+        let HowToDrain { within, forced } = how;
+        tracing::info!(by = "superuser", %from, within, forced, "draining");
+        let (drained, end) = host.drain(Duration::from_secs(within), forced).await;
+        let waiting = drained.iter().fold(0_u64, |all, overlay| all.saturating_add(overlay.waiting));
+        match end {
+            DrainEnd::Left if waiting > 0 => {
+                tracing::warn!(by = "superuser", %from, thrown_away = waiting, "drained by force: the overlays are left");
+            }
+            DrainEnd::Left => tracing::info!(by = "superuser", %from, "drained: the overlays are left"),
+            DrainEnd::Draining => {
+                tracing::info!(by = "superuser", %from, waiting, "messages wait still: the overlays go on draining");
+            }
+            DrainEnd::CalledOff => {
+                tracing::info!(by = "superuser", %from, waiting, "draining was called off")
+            }
+        }
+        (drained, end)
+    };
     let (drained, end) = shared.host.to_the_end(drained).await?;
     let answer = Drain {
         end: match end {
@@ -205,9 +229,17 @@ pub(super) struct Serving {
 pub(super) async fn end_drain(
     State(shared): State<Arc<Shared>>,
     _: Superuser,
+    Peer(from): Peer,
 ) -> Result<Json<Serving>, Problem> {
     let host = shared.host.clone();
-    shared.host.to_the_end(async move { host.end_draining().await }).await??;
+    let ended = async move {
+        let ended = host.end_draining().await;
+        if ended.is_ok() {
+            tracing::info!(by = "superuser", %from, "draining ended: the overlays take messages");
+        }
+        ended
+    };
+    shared.host.to_the_end(ended).await??;
     let answer = Serving { overlays: shared.host.names(), operation: "end_drain", timestamp: timestamp() };
     Ok(Json(StatusCode::OK, answer))
 }

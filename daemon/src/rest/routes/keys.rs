@@ -1,6 +1,6 @@
 //! The keys of an overlay on all its daemons: listed, added, used, retired, with a report of each.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{FromRequestParts, Query, State},
@@ -20,7 +20,7 @@ use crate::{
     rest::{
         Shared,
         answer::{Json, JsonObject, timestamp},
-        auth::{Overlay, path_value},
+        auth::{Overlay, Peer, path_value},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -47,7 +47,7 @@ pub(super) async fn list(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
 ) -> Result<Json<Keys>, Problem> {
-    change(&shared, running, KeyCommand::List).await
+    change(&shared, running, None, KeyCommand::List).await
 }
 
 /// Adds a key, `{"key": "…"}`, which from then on opens at every daemon. The report says which have it; the same again reaches those that were silent.
@@ -65,10 +65,11 @@ pub(super) async fn list(
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
+    Peer(from): Peer,
     JsonObject(body): JsonObject,
 ) -> Result<Json<Keys>, Problem> {
     let key = read_key(body).map_err(|text| Problem::new(Code::BadKey, text))?;
-    change(&shared, running, KeyCommand::Add(key)).await
+    change(&shared, running, Some(from), KeyCommand::Add(key)).await
 }
 
 /// Has every daemon seal with a key that all of them have. `forced=true`: those that have it, in spite of others.
@@ -89,10 +90,11 @@ pub(super) async fn add(
 pub(super) async fn promote(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
+    Peer(from): Peer,
     Key(id): Key,
     Forced(forced): Forced,
 ) -> Result<Json<Keys>, Problem> {
-    change(&shared, running, KeyCommand::Use { id, forced }).await
+    change(&shared, running, Some(from), KeyCommand::Use { id, forced }).await
 }
 
 /// Has every daemon forget a key that none of them seals with. `forced=true`: in spite of others that do, which cuts those off.
@@ -113,15 +115,30 @@ pub(super) async fn promote(
 pub(super) async fn retire(
     State(shared): State<Arc<Shared>>,
     Overlay(running): Overlay,
+    Peer(from): Peer,
     Key(id): Key,
     Forced(forced): Forced,
 ) -> Result<Json<Keys>, Problem> {
-    change(&shared, running, KeyCommand::Retire { id, forced }).await
+    change(&shared, running, Some(from), KeyCommand::Retire { id, forced }).await
 }
 
-/// Carried out to its end, whether or not the caller still waits.
-async fn change(shared: &Shared, running: Arc<Running>, command: KeyCommand) -> Result<Json<Keys>, Problem> {
-    let changed = async move { running.handle().change_key(command).await };
+/// Carried out to its end, whether or not the caller still waits. `from` is where a change, which the log is told of, comes from.
+async fn change(
+    shared: &Shared,
+    running: Arc<Running>,
+    from: Option<IpAddr>,
+    command: KeyCommand,
+) -> Result<Json<Keys>, Problem> {
+    let forced =
+        matches!(command, KeyCommand::Use { forced: true, .. } | KeyCommand::Retire { forced: true, .. });
+    let changed = async move {
+        let changed = running.handle().change_key(command).await;
+        if let (Some(from), Ok(report)) = (from, &changed) {
+            let KeysReport { overlay, operation, key, complete, .. } = report;
+            tracing::info!(by = "token", %from, overlay, operation, key, forced, complete, "key ring changed");
+        }
+        changed
+    };
     match shared.host.to_the_end(changed).await? {
         Ok(report) => Ok(Json(StatusCode::OK, Keys { report, timestamp: timestamp() })),
         Err(KeyError::Ended) => Err(Problem::new(Code::Stopping, KeyError::Ended.to_string())),

@@ -16,7 +16,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{StatusCode, Uri},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -136,10 +136,14 @@ fn part_summary(operation: &mut Operation) {
 fn add_common_answers(operation: &mut Operation) {
     let guarded = operation.security.as_ref().is_some_and(|security| !security.is_empty());
     let codes = [Code::TooSlow, Code::Internal, Code::Stopping];
-    for code in codes.into_iter().chain(guarded.then_some(Code::TooManyAttempts)) {
+    let answers = &mut operation.responses.responses;
+    for code in codes {
         let (name, status, _) = code.parts();
-        let answers = &mut operation.responses.responses;
         answers.entry(status.as_str().to_owned()).or_insert_with(|| refusals::refusal(name));
+    }
+    if guarded {
+        let (name, status, _) = Code::TooManyAttempts.parts();
+        answers.entry(status.as_str().to_owned()).or_insert_with(|| refusals::turned_away(name));
     }
 }
 
@@ -151,6 +155,7 @@ pub(super) fn all(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(shared.clone(), counted))
         .with_state(shared)
 }
 
@@ -160,6 +165,15 @@ async fn in_time(request: Request, next: Next) -> Response {
         Problem::new(Code::TooSlow, "the request took longer than 30 s to arrive or to be answered")
             .into_response()
     })
+}
+
+/// Counts the request by what it was answered.
+async fn counted(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let (method, route) =
+        (request.method().clone(), request.extensions().get::<MatchedPath>().map(ToOwned::to_owned));
+    let response = next.run(request).await;
+    shared.counts.answered(route.as_ref().map(MatchedPath::as_str), &method, response.status());
+    response
 }
 
 async fn no_route(uri: Uri) -> Problem {

@@ -1,6 +1,6 @@
 //! Overlays listed, added, changed and removed.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
@@ -13,11 +13,11 @@ use utoipa::ToSchema;
 
 use super::refusals::{OfBody, OfHost, OfOverlay};
 use crate::{
-    manage::{Failed, Host, Running},
+    manage::{ChangeError, Failed, Host, Running},
     rest::{
         Shared,
         answer::{Json, JsonObject, JsonValue, timestamp},
-        auth::{self, RestUser},
+        auth::{self, Peer, RestUser},
         problem::{Code, Problem, ProblemBody},
     },
 };
@@ -201,13 +201,22 @@ impl From<&Failed> for Details {
 pub(super) async fn add(
     State(shared): State<Arc<Shared>>,
     _: RestUser,
+    Peer(from): Peer,
     Name(name): Name,
     JsonObject(properties): JsonObject,
 ) -> Result<Response, Problem> {
     let host = shared.host.clone();
     let token = {
         let name = name.clone();
-        shared.host.to_the_end(async move { host.add(&name, &properties).await }).await??
+        let added = async move {
+            let added = host.add(&name, &properties).await;
+            if added.is_ok() {
+                let properties = properties.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+                tracing::info!(by = "rest_user", %from, overlay = %name, properties, "overlay added");
+            }
+            added
+        };
+        shared.host.to_the_end(added).await??
     };
     let added = Added {
         token: token.expose().to_owned(),
@@ -241,10 +250,12 @@ pub(super) async fn add(
 pub(super) async fn replace(
     State(shared): State<Arc<Shared>>,
     auth::Changed { name, token }: auth::Changed,
+    Peer(from): Peer,
     JsonObject(properties): JsonObject,
 ) -> Result<Json<Changed>, Problem> {
     let (host, overlay) = (shared.host.clone(), name.clone());
-    shared.host.to_the_end(async move { host.replace(&name, &token, &properties).await }).await??;
+    let replaced = async move { tell_changed(from, &name, host.replace(&name, &token, &properties).await) };
+    shared.host.to_the_end(replaced).await??;
     Ok(changed(StatusCode::OK, overlay, None))
 }
 
@@ -264,11 +275,13 @@ pub(super) async fn replace(
 pub(super) async fn set(
     State(shared): State<Arc<Shared>>,
     auth::Changed { name, token }: auth::Changed,
+    Peer(from): Peer,
     Property(property): Property,
     JsonValue(value): JsonValue,
 ) -> Result<Json<Changed>, Problem> {
     let (host, overlay, changes) = (shared.host.clone(), name.clone(), property.clone());
-    shared.host.to_the_end(async move { host.set(&name, &token, &changes, &value).await }).await??;
+    let set = async move { tell_changed(from, &name, host.set(&name, &token, &changes, &value).await) };
+    shared.host.to_the_end(set).await??;
     Ok(changed(StatusCode::ACCEPTED, overlay, Some(property)))
 }
 
@@ -285,12 +298,31 @@ pub(super) async fn set(
 pub(super) async fn remove(
     State(shared): State<Arc<Shared>>,
     auth::Changed { name, token }: auth::Changed,
+    Peer(from): Peer,
 ) -> Result<Json<Overlays>, Problem> {
     let host = shared.host.clone();
-    shared.host.to_the_end(async move { host.remove(&name, &token).await }).await??;
+    let removed = async move {
+        let removed = host.remove(&name, &token).await;
+        if removed.is_ok() {
+            tracing::info!(by = "token", %from, overlay = %name, "overlay removed");
+        }
+        removed
+    };
+    shared.host.to_the_end(removed).await??;
     let answer =
         Overlays { overlays: shared.host.names(), operation: "remove_overlay", timestamp: timestamp() };
     Ok(Json(StatusCode::ACCEPTED, answer))
+}
+
+/// Tells the log what of an overlay is another now, by name.
+fn tell_changed(
+    from: IpAddr,
+    overlay: &str,
+    changed: Result<Vec<&'static str>, ChangeError>,
+) -> Result<(), ChangeError> {
+    let properties = changed?.join(" ");
+    tracing::info!(by = "token", %from, overlay, properties, "overlay changed");
+    Ok(())
 }
 
 fn changed(status: StatusCode, overlay: String, property: Option<String>) -> Json<Changed> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use utoipa::{
     IntoResponses,
-    openapi::{Content, Ref, RefOr, Response, ResponseBuilder},
+    openapi::{Content, Header, ObjectBuilder, Ref, RefOr, Response, ResponseBuilder, schema::Type},
 };
 
 /// Of the routes of one overlay.
@@ -43,6 +43,16 @@ impl IntoResponses for OfBody {
 pub(super) fn refusal(description: &str) -> RefOr<Response> {
     let body = Content::new(Some(Ref::from_schema_name("ProblemBody")));
     ResponseBuilder::new().description(description).content("application/problem+json", body).build().into()
+}
+
+/// That of who is turned away for now.
+pub(super) fn turned_away(description: &str) -> RefOr<Response> {
+    let RefOr::T(mut response) = refusal(description) else { return refusal(description) };
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+    let mut header = Header::new(seconds);
+    header.description = Some("Seconds after which it is worth trying again".to_owned());
+    response.headers.insert("retry-after".to_owned(), RefOr::T(header));
+    RefOr::T(response)
 }
 
 fn all(refusals: impl IntoIterator<Item = (StatusCode, &'static str)>) -> BTreeMap<String, RefOr<Response>> {

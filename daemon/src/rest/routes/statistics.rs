@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     driver::Ended,
+    logging,
     manage::Running,
     rest::{
         Shared,
@@ -111,10 +112,17 @@ async fn answer(shared: &Shared, running: &Running, window: Window) -> Result<Js
     )
 )]
 pub(super) async fn scrape(State(shared): State<Arc<Shared>>, _: RestUser) -> impl IntoResponse {
-    (
-        [(header::CONTENT_TYPE, metrics::CONTENT_TYPE)],
-        shared.host.collector().metrics(shared.host.failed().len()).await,
-    )
+    let daemon = metrics::Daemon {
+        requests: shared.counts.requests(),
+        failed_logins: shared.counts.failed_logins(),
+        streams: shared.counts.streams(),
+        certificate_ends: shared.counts.certificate_ends(),
+        draining: shared.host.is_ending(),
+        reloaded: shared.host.last_reload(),
+        lines_left_out: logging::lost(),
+    };
+    let text = shared.host.collector().metrics_with(shared.host.failed().len(), Some(daemon)).await;
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text)
 }
 
 impl<S: Sync> axum::extract::FromRequestParts<S> for InPath {

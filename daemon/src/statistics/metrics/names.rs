@@ -8,6 +8,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 use super::write::{Labels, counter, gauge, histogram};
 use crate::{
     driver::{Standing, Statistics},
+    socket::BufferSizes,
     statistics::Written,
 };
 
@@ -33,6 +34,7 @@ pub(super) fn of_overlays(encoder: &mut DescriptorEncoder<'_>, overlays: &Overla
     });
     let help = "1 for how the overlay stands with other daemons: joined, waiting for others to come, or alone since those it knocks at give no answer, refuse it, or have its name for another's";
     gauge(encoder, "gossiperl_overlay_standing", help, standing)?;
+    buffers(encoder, overlays)?;
     datagrams(encoder, overlays)?;
     kinds(encoder, overlays)?;
     messages(encoder, overlays)?;
@@ -62,6 +64,25 @@ pub(super) fn of_writer(encoder: &mut DescriptorEncoder<'_>, written: &Written) 
         "Batches for InfluxDB that wait",
         [(Vec::new(), written.waiting)],
     )
+}
+
+fn buffers(encoder: &mut DescriptorEncoder<'_>, overlays: &Overlays) -> fmt::Result {
+    type Read = fn(&Statistics) -> BufferSizes;
+    let both: [(&str, &str, Read); 2] = [
+        ("gossiperl_socket_buffer_bytes", "Sizes of the sockets' buffers", |statistics| statistics.buffers),
+        ("gossiperl_socket_buffer_wanted_bytes", "Sizes that the configuration asks for", |statistics| {
+            statistics.buffers_wanted
+        }),
+    ];
+    for (name, help, read) in both {
+        let lines = each(overlays, move |statistics| {
+            let BufferSizes { receive, send } = read(statistics);
+            [("in", receive), ("out", send)]
+                .map(|(direction, size)| (vec![("direction", direction)], size as u64))
+        });
+        gauge(encoder, name, help, lines)?;
+    }
+    Ok(())
 }
 
 fn datagrams(encoder: &mut DescriptorEncoder<'_>, overlays: &Overlays) -> fmt::Result {

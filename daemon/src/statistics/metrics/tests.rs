@@ -36,7 +36,24 @@ fn families(text: &str) -> BTreeMap<&str, (&str, Vec<&str>)> {
 fn every_metric_is_described_named_by_the_rules_and_its_lines_differ() {
     let written = Written { written: 1, dropped: 2, refused: 3, failed: 4, waiting: 5 };
     let overlays = vec![("main".to_owned(), counted()), ("other".to_owned(), counted())];
-    let text = render(overlays, 0, Process::look(), Some(written));
+    let requests =
+        |status| Requests { route: "/overlays/{overlay}".to_owned(), method: "PUT", status, count: 7 };
+    let daemon = Daemon {
+        requests: vec![requests(200), requests(409)],
+        failed_logins: 1,
+        streams: 2,
+        certificate_ends: Some(3),
+        draining: true,
+        reloaded: (true, std::time::UNIX_EPOCH),
+        lines_left_out: 4,
+    };
+    let text = render(overlays, 0, Process::look(), Some(written), Some(daemon));
+    assert!(
+        text.contains(
+            "gossiperl_rest_requests_total{route=\"/overlays/{overlay}\",method=\"PUT\",status=\"409\"} 7\n"
+        ),
+        "{text}"
+    );
     let families = families(&text);
     assert!(families.len() > 50, "{}", families.len());
     for (name, (of_type, lines)) in &families {
@@ -57,7 +74,7 @@ fn every_metric_is_described_named_by_the_rules_and_its_lines_differ() {
 #[test]
 fn every_counter_is_in_a_line_of_its_own() {
     let statistics = counted();
-    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None);
+    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None, None);
     let values: Vec<u64> = text
         .lines()
         .filter(|line| line.contains("overlay=\"main\""))
@@ -76,7 +93,7 @@ fn every_counter_is_in_a_line_of_its_own() {
 #[test]
 fn names_are_escaped_and_stay_in_their_line() {
     let name = "a\"b\\c\nd} 7\n# TYPE x counter\nx";
-    let text = render(vec![(name.to_owned(), counted())], 0, Process::default(), None);
+    let text = render(vec![(name.to_owned(), counted())], 0, Process::default(), None, None);
     families(&text);
     assert!(text.contains("overlay=\"a\\\"b\\\\c\\nd} 7\\n# TYPE x counter\\nx\""), "{text}");
 }
@@ -95,7 +112,7 @@ fn histograms_are_cumulative_in_seconds_and_end_with_everything() {
             _ => 0,
         };
     }
-    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None);
+    let text = render(vec![("main".to_owned(), statistics)], 0, Process::default(), None, None);
     let families = families(&text);
     let lines = &families["gossiperl_round_trip_seconds"].1;
     let probes: Vec<_> = lines.iter().filter(|line| line.contains("with=\"probes\"")).collect();
@@ -114,7 +131,7 @@ fn histograms_are_cumulative_in_seconds_and_end_with_everything() {
 
 #[test]
 fn without_overlays_there_is_the_process() {
-    let text = render(Vec::new(), 0, Process::look(), None);
+    let text = render(Vec::new(), 0, Process::look(), None, None);
     let families = families_without_lines(&text);
     assert!(families.contains("process_resident_memory_bytes"));
     assert!(text.contains("\ngossiperl_overlays 0\n"), "{text}");
