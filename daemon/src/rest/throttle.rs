@@ -211,7 +211,7 @@ mod tests {
         let hashing = throttle.hashing.clone().acquire_owned().await.expect("open");
         // Eight guesses of the first are there before the others come.
         for last in [1, 1, 1, 1, 1, 1, 1, 1, 2, 3] {
-            let attempt = throttle.admit(now, IpAddr::from([192, 0, 2, last])).ok().expect("a place");
+            let attempt = throttle.admit(now, IpAddr::from([192, 0, 2, last])).expect("a place");
             let (all, told) = (throttle.hashing.clone(), told.clone());
             tokio::spawn(async move {
                 let _turn = attempt.turn().await.expect("open");

@@ -318,8 +318,7 @@ mod tests {
             let users = Arc::new(Users::load(&settings, &files).expect("loaded"));
             let knows = |users: &Users| users.knows(Role::RestUser, name.as_bytes(), b"correct horse");
             assert!(!knows(&users));
-            let attempt =
-                Throttle::default().admit(Instant::now(), [192, 0, 2, 1].into()).ok().expect("a place");
+            let attempt = Throttle::default().admit(Instant::now(), [192, 0, 2, 1].into()).expect("a place");
             let password = Zeroizing::new(b"correct horse".to_vec());
             assert_eq!(users.is(Role::RestUser, name.into(), password, attempt).await, None);
             assert!(knows(&users));

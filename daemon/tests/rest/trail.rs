@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{As, Daemon, until};
+use crate::support::{As, Daemon, Events, Setup, until};
 
 /// Waits until one line has all these words.
 async fn line_with(daemon: &Daemon, words: &[&str]) {
@@ -48,6 +48,25 @@ async fn every_change_leaves_a_line_with_who_made_it_and_what_it_was() {
     line_with(&daemon, &["drained: the overlays are left", "by=\"superuser\""]).await;
     let metrics = daemon.get("/metrics", &daemon.rest_user()).await.expect(200).body;
     assert!(metrics.contains("\ngossiperl_draining 1\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn streams_are_counted_while_they_are_open() {
+    let daemon = Daemon::start_with(Setup { rest: "ssl = false".to_owned(), ..Setup::default() }).await;
+    let token = daemon.add("fresh", &daemon.properties()).await;
+    let user = daemon.rest_user();
+    let open = async |count: usize| {
+        until(&format!("{count} streams"), async || {
+            let metrics = daemon.get("/metrics", &user).await.expect(200).body;
+            metrics.lines().any(|line| line == format!("gossiperl_rest_streams {count}")).then_some(())
+        })
+        .await;
+    };
+    let _streams =
+        (Events::open(&daemon, "fresh", &token, "").await, Events::open(&daemon, "fresh", &token, "").await);
+    open(2).await;
+    daemon.ask(Method::DELETE, "/overlays/fresh", &token, "").await.expect(202);
+    open(0).await;
 }
 
 #[tokio::test]
