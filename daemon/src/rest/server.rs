@@ -37,7 +37,8 @@ const HEAD: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// For requests that are being answered when the daemon stops.
 const STOPPING: Duration = Duration::from_secs(1);
-/// What was sent and is not taken ends a connection after so long, whether it was to be an answer or an event of a stream.
+/// What was sent and is not taken ends a connection after so long, whether it was to be an answer or an event of a stream. Where the reader's end drops what it
+/// has no room for, the system looks at growing intervals, and takes up to twice as long.
 const TAKING: Duration = Duration::from_secs(30);
 /// Bytes that wait in the system for a reader. As many again are its own bookkeeping.
 const UNREAD: usize = 256 << 10;
