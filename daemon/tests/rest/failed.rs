@@ -165,3 +165,27 @@ async fn one_of_the_file_that_a_reload_cannot_start_runs_once_it_can_or_goes_wit
     assert_eq!(daemon.overlays().await, ["main"]);
     daemon.get("/readyz", &As::Nobody).await.expect(200);
 }
+
+#[tokio::test]
+async fn one_that_a_restart_has_lost_runs_again_once_it_can() {
+    let mut daemon = Daemon::start().await;
+    let reload =
+        async |daemon: &Daemon| daemon.ask(Method::POST, "/reconfigure", &daemon.superuser(), "").await;
+    daemon.change_config(|setup| setup.overlays.push(("fresh".to_owned(), String::new())));
+    reload(&daemon).await.expect(202);
+    let token = daemon.token("fresh").await;
+    // Where its folder was stands a file: it can be started neither as it should be nor as it was.
+    let [folder, aside] = ["overlays/fresh", "aside"].map(|name| daemon.data_dir().join(name));
+    fs::rename(&folder, &aside).expect("moved");
+    fs::write(&folder, "").expect("written");
+    daemon.change_config(|setup| setup.overlays[1].1 = "secret = \"another one\"".to_owned());
+    let told = reload(&daemon).await.expect_problem(500, "not_reloaded");
+    assert!(told.contains("overlays/fresh") && told.contains("tried again"), "{told}");
+    is_known_and_does_not_run(&daemon, &token).await;
+    fs::remove_file(&folder).expect("removed");
+    fs::rename(&aside, &folder).expect("moved");
+    runs(&daemon, &token).await;
+    // It runs as the file says, so that there is nothing to bring it to.
+    reload(&daemon).await.expect(202);
+    assert_eq!(daemon.log().count("starting anew"), 1);
+}
