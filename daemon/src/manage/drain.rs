@@ -33,9 +33,15 @@ impl Host {
     /// Has every overlay take nothing new, waits within this time until all that was taken is acknowledged by its subscribers, and then leaves them all, for
     /// good: nothing starts any more until the daemon does. Where something still waits in the end nothing is left, unless `forced`: the overlays go on draining, and
     /// the same may be asked for again, or [an end](Host::end_draining) of it. Tells what waited of each.
-    pub async fn drain(&self, within: Duration, forced: bool) -> (Vec<Drained>, DrainEnd) {
+    ///
+    /// `continued`: a drain that did not complete is waited for once more. One that was called off meanwhile stays so.
+    pub async fn drain(&self, within: Duration, forced: bool, continued: bool) -> (Vec<Drained>, DrainEnd) {
         let turn = self.shared.changing.lock().await;
-        self.shared.draining.store(true, Ordering::Relaxed);
+        if !continued {
+            self.shared.draining.store(true, Ordering::Relaxed);
+        } else if !self.is_draining() {
+            return (self.waiting().await, DrainEnd::CalledOff);
+        }
         let by = Instant::now() + within;
         for running in self.all() {
             // One that ended has nothing to hand over.

@@ -10,6 +10,7 @@ mod contract;
 mod crash;
 mod credentials;
 mod digest;
+mod drain;
 mod events;
 mod failed;
 mod hostile;

@@ -56,16 +56,19 @@ impl Drain {
 
     async fn drain(&self) -> anyhow::Result<()> {
         let (server, role) = (Server::of(&self.management)?, self.management.role(Role::Superuser)?);
-        let mut left = self.within;
+        let (mut left, mut continued) = (self.within, false);
         let answer = loop {
             let step = left.min(STEP);
             // Not before it has waited in vain for as long as it was told to.
             left -= step;
-            let query = format!("within={step}&forced={}", self.force && left == 0);
+            let forced = self.force && left == 0;
+            let query = format!("within={step}&forced={forced}&continued={continued}");
             let answer = server.send_query(Method::POST, "drain", &query, &role, None).await?;
             if left == 0 || answer["end"] != "draining" {
                 break answer;
             }
+            // Whoever calls it off between two requests is not overruled.
+            continued = true;
         };
         if self.json {
             output::line(&answer)?;

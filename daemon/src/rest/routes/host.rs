@@ -133,6 +133,8 @@ pub(super) struct HowToDrain {
     within: u64,
     #[serde(default)]
     forced: bool,
+    #[serde(default)]
+    continued: bool,
 }
 
 /// Seconds; requests have 30.
@@ -149,6 +151,7 @@ fn default_within() -> u64 {
     params(
         ("within" = Option<u64>, Query, description = "Seconds to wait, 0 to 25; default 10"),
         ("forced" = Option<bool>, Query, description = "Leave in any case; what waits is lost"),
+        ("continued" = Option<bool>, Query, description = "Wait once more for a drain that did not complete; one that was called off meanwhile stays so"),
     ),
     responses(
         (status = 200, body = Drain, content_type = "application/json"),
@@ -164,13 +167,16 @@ pub(super) async fn drain(
 ) -> Result<Json<Drain>, Problem> {
     let how = how.ok().map(|Query(how)| how).filter(|how| how.within <= LONGEST_DRAIN);
     let how = how.ok_or_else(|| {
-        Problem::new(Code::BadRequest, "within must be seconds from 0 to 25, forced true or false")
+        Problem::new(
+            Code::BadRequest,
+            "within must be seconds from 0 to 25, forced and continued true or false",
+        )
     })?;
     let host = shared.host.clone();
     let drained = async move {
-        let HowToDrain { within, forced } = how;
+        let HowToDrain { within, forced, continued } = how;
         tracing::info!(by = "superuser", %from, within, forced, "draining");
-        let (drained, end) = host.drain(Duration::from_secs(within), forced).await;
+        let (drained, end) = host.drain(Duration::from_secs(within), forced, continued).await;
         let waiting = drained.iter().fold(0_u64, |all, overlay| all.saturating_add(overlay.waiting));
         match end {
             DrainEnd::Left if waiting > 0 => {
