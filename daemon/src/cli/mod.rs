@@ -63,7 +63,7 @@ enum Command {
     Subscriptions(management::Subscriptions),
     /// Show the tokens of all overlays.
     Tokens(management::Tokens),
-    /// Print what happens in an overlay, until interrupted.
+    /// Print what happens in an overlay, until interrupted or the overlay is removed; comes back by itself when the daemon was away.
     Events(management::Events),
     /// Say whether the daemon serves, or wait until it does.
     Ready(management::Ready),

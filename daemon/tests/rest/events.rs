@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -177,4 +178,21 @@ async fn one_overlays_streams_leave_room_for_those_of_others() {
     let words = refused.expect_problem(503, "busy");
     assert!(words.contains("16 streams"), "{words}");
     Events::open(&daemon, "main", &main, "").await;
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_a_word_when_the_daemon_is_drained_or_stops() {
+    for drained in [true, false] {
+        let daemon = plain().await;
+        let token = daemon.token("main").await;
+        let (_, events) = Events::open(&daemon, "main", &token, "types=news").await;
+        if drained {
+            daemon.ask(Method::POST, "/drain?within=5", &daemon.superuser(), "").await.expect(200);
+            daemon.get("/events/main", &token).await.expect_problem(503, "stopping");
+        } else {
+            daemon.signal(Signal::SIGTERM);
+        }
+        let told = events.rest().await;
+        assert_eq!(told.last().map(|told| told.name.as_str()), Some("stopping"), "{told:?}");
+    }
 }
