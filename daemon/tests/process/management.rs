@@ -58,7 +58,11 @@ fn an_overlay_is_added_shown_changed_and_removed() {
     let rows: Vec<Vec<&str>> = listed.lines().map(|row| row.split_whitespace().collect()).collect();
     assert_eq!(rows[1][..2], ["main", "file"], "{listed}");
     let port_word = port.to_string();
-    assert_eq!(rows[2], ["orders", "rest", &port_word, "serving", "1", "reachable", "-"], "{listed}");
+    assert_eq!(
+        rows[2],
+        ["orders", "rest", &port_word, "serving", "waiting", "1", "reachable", "-"],
+        "{listed}"
+    );
     assert!(done(&daemon, &["tokens"]).contains(token.trim()));
 
     done(&daemon, &["overlay", "set", "orders", "quarantine_after", "3"]);

@@ -7,10 +7,16 @@ use crate::support::{As, Daemon, own_address, until};
 /// Waits until the overlay `fresh` stands so.
 async fn stands(daemon: &Daemon, standing: &str) {
     until(standing, async || {
-        let ready = daemon.get("/readyz", &As::Nobody).await.expect(200).json();
-        (ready["overlays"]["fresh"] == standing).then_some(())
+        let listed = daemon.get("/overlays?details=true", &daemon.rest_user()).await.expect(200).json();
+        let fresh = listed["details"].as_array()?.iter().find(|overlay| overlay["overlay"] == "fresh")?;
+        (fresh["standing"] == standing).then_some(())
     })
     .await;
+    // Who shows no credentials learns no names.
+    let ready = daemon.get("/readyz", &As::Nobody).await.expect(200);
+    let count = if standing == "waiting" { 2 } else { 1 };
+    assert_eq!(ready.json()["overlays"][standing], count, "{ready:?}");
+    assert!(!ready.body.contains("fresh"), "{ready:?}");
     let metrics = daemon.get("/metrics", &daemon.rest_user()).await.expect(200).body;
     let of_fresh = "gossiperl_overlay_standing{overlay=\"fresh\",standing=";
     let lines: Vec<&str> = metrics.lines().filter(|line| line.starts_with(of_fresh)).collect();

@@ -1,7 +1,7 @@
-//! Whether the daemon is alive, and whether it serves. Both need no credentials and tell nothing else but overlays' names and how each stands with other daemons.
+//! Whether the daemon is alive, and whether it serves. Both need no credentials, and so tell how many overlays there are and how they stand with other daemons, but not their names.
 //!
-//! A host whose overlays run is ready, whether or not others let it in: the first daemon of an overlay could never be ready otherwise. Who wants to know how it stands reads the body, or
-//! the metric `gossiperl_overlay_standing`.
+//! A host whose overlays run is ready, whether or not others let it in: the first daemon of an overlay could never be ready otherwise. Who wants to know how it stands reads the body; which
+//! overlay it is, GET /overlays?details=true or the metric `gossiperl_overlay_standing`.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -30,9 +30,9 @@ pub(super) struct Health {
 pub(super) struct Readiness {
     /// `ok`.
     status: &'static str,
-    /// Each overlay's name, and how it stands with other daemons: `joined`, `waiting` (there is nobody to knock at), `unanswered` (nobody lets it in), `refused`, or
+    /// How many overlays stand how with other daemons: `joined`, `waiting` (there is nobody to knock at), `unanswered` (nobody lets it in), `refused`, or
     /// `name_taken` (since another daemon has its name).
-    overlays: BTreeMap<String, &'static str>,
+    overlays: BTreeMap<&'static str, usize>,
 }
 
 /// Whether the daemon's process answers.
@@ -44,7 +44,7 @@ pub(super) async fn healthz() -> Json<Health> {
     Json(StatusCode::OK, Health { status: "ok" })
 }
 
-/// Whether every overlay runs and answers, and how each stands with other daemons.
+/// Whether every overlay runs and answers, and how many stand how with other daemons.
 #[utoipa::path(
     get, path = "/readyz", tag = "operation",
     responses(
@@ -56,12 +56,10 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Rea
     if shared.host.is_ending() {
         return Err(Problem::new(Code::Stopping, "the daemon is drained, or stopping"));
     }
-    let failed = shared.host.failed();
-    if !failed.is_empty() {
-        let names: Vec<&str> = failed.iter().map(|failed| failed.name()).collect();
+    let failed = shared.host.failed().len();
+    if failed > 0 {
         let detail = format!(
-            "overlays that do not run: {}. The log says why, and so does each to who shows its token",
-            names.join(", ")
+            "overlays that should run and do not: {failed}. The log and GET /overlays?details=true say which and why"
         );
         return Err(Problem::new(Code::Failed, detail));
     }
@@ -70,7 +68,7 @@ pub(super) async fn readyz(State(shared): State<Arc<Shared>>) -> Result<Json<Rea
         let Ok(Ok(answer)) = tokio::time::timeout(PATIENCE, running.handle().statistics()).await else {
             return Err(Problem::new(Code::Stopping, "an overlay does not answer"));
         };
-        overlays.insert(running.settings().name.clone(), answer.standing.name());
+        *overlays.entry(answer.standing.name()).or_default() += 1;
     }
     Ok(Json(StatusCode::OK, Readiness { status: "ok", overlays }))
 }

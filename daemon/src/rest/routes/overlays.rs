@@ -61,6 +61,9 @@ struct Details {
     port: Option<u16>,
     /// `serving`, `draining` (the host is), `restarting`, `silent` (it does not answer) or `failed` (it does not run, and is tried again).
     state: &'static str,
+    /// How it stands with other daemons, where it answers: as in `/readyz`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standing: Option<&'static str>,
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
@@ -148,6 +151,7 @@ async fn details(host: &Host) -> Vec<Details> {
             Some(Ok(Err(_))) => ("restarting", None),
             Some(Err(_)) | None => ("silent", None),
         };
+        let standing = statistics.as_ref().map(|statistics| statistics.standing.name());
         let gauges = statistics.map(|statistics| statistics.overlay.gauges).unwrap_or_default();
         let settings = running.settings();
         Details {
@@ -155,6 +159,7 @@ async fn details(host: &Host) -> Vec<Details> {
             owner: running.owner().name(),
             port: Some(settings.port),
             state,
+            standing,
             why: None,
             daemons: BTreeMap::from(gauges.daemons.named()),
             clients: BTreeMap::from(gauges.clients.named()),
@@ -173,6 +178,7 @@ impl From<&Failed> for Details {
             owner: failed.owner(),
             port: failed.port(),
             state: "failed",
+            standing: None,
             why: Some(failed.why().to_owned()),
             daemons: BTreeMap::new(),
             clients: BTreeMap::new(),

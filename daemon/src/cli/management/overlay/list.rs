@@ -15,7 +15,8 @@ pub(super) async fn list(how: How) -> anyhow::Result<()> {
     if how.json {
         return Ok(output::line(answer)?);
     }
-    let mut rows = vec![heading(&["OVERLAY", "CHANGED BY", "PORT", "STATE", "DAEMONS", "CLIENTS"])];
+    let mut rows =
+        vec![heading(&["OVERLAY", "CHANGED BY", "PORT", "STATE", "STANDING", "DAEMONS", "CLIENTS"])];
     let details = || answer["details"].as_array().into_iter().flatten();
     rows.extend(details().map(row));
     output::table(&rows)?;
@@ -31,6 +32,7 @@ fn row(overlay: &Value) -> Vec<String> {
         text(&overlay["owner"]),
         text(&overlay["port"]),
         text(&overlay["state"]),
+        overlay["standing"].as_str().unwrap_or("-").to_owned(),
         standings(&overlay["daemons"]),
         standings(&overlay["clients"]),
     ]
