@@ -76,7 +76,7 @@ pub struct View {
 pub enum Event {
     /// A member or local client changed its standing.
     Member(Change, View),
-    /// Another daemon lives under our name; we are refused there.
+    /// Another daemon came under the name of a member that lives elsewhere, and was refused.
     NameConflict {
         /// The name.
         name: String,
