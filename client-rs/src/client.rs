@@ -285,7 +285,7 @@ impl Client {
     }
 
     /// Adds a key to those the client opens with, where the overlay's keys are being changed. It seals with the one that the daemon
-    /// seals with.
+    /// seals with. Of eight keys the one that came first and does not seal gives way to a ninth.
     pub fn add_key(&self, symmetric_key: impl AsRef<[u8]>) {
         let key = zeroize::Zeroizing::new(symmetric_key.as_ref().to_vec());
         let _ = self.handle.shared.command(Command::AddKey { key });

@@ -14,7 +14,7 @@ mod tests;
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
-use gossiperl_idl::{digest::AnyDigest, envelope, legacy};
+use gossiperl_idl::{digest::AnyDigest, envelope, legacy, sealed::MAX_KEYS};
 use gossiperl_link::Time;
 use zeroize::Zeroizing;
 
@@ -166,7 +166,13 @@ impl Legacy {
     /// What was put off was not acknowledged, and so the daemon sends it again by itself.
     pub(crate) fn release(&mut self, _now: Time) {}
 
+    /// Adds a key; beyond as many as a ring of protocol 2 has, the one that came first and does not seal is forgotten.
     pub(crate) fn add_key(&mut self, key: &[u8]) {
+        if self.keys.len() >= MAX_KEYS {
+            let oldest = usize::from(self.sealing == 0);
+            self.keys.remove(oldest);
+            self.sealing -= usize::from(oldest < self.sealing);
+        }
         self.keys.push(legacy::LegacyKey::new(key));
     }
 

@@ -301,3 +301,18 @@ fn random_bytes_are_counted_and_nothing_else() {
     }
     assert_eq!((pair.session.faults, pair.notices().len()), (200, 0));
 }
+
+#[test]
+fn keys_are_bounded_and_the_one_that_seals_stays() {
+    let mut pair = Pair::connected();
+    for number in 0..3 * MAX_KEYS {
+        pair.session.add_key(format!("key number {number}").as_bytes());
+    }
+    assert_eq!(pair.session.keys.len(), MAX_KEYS);
+    pair.publish(b"n", b"still under the first");
+    assert!(!pair.heard().is_empty());
+    // As though the daemon had been found under the last.
+    pair.session.sealing = MAX_KEYS - 1;
+    pair.session.add_key(b"one more");
+    assert_eq!(pair.session.sealing, MAX_KEYS - 2);
+}

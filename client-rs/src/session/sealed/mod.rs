@@ -20,7 +20,7 @@ use gossiperl_idl::{
     frame::{self, Frames},
     message::Message,
     run::read_run,
-    sealed::{KeyRing, OverlayKey, OverlaySecret, Role, Sealer},
+    sealed::{KeyId, KeyRing, MAX_KEYS, OverlayKey, OverlaySecret, Role, Sealer},
 };
 use gossiperl_link::{FRAME_COST, Link, LinkConfig, LinkError, Time, Verdict};
 use zeroize::Zeroizing;
@@ -58,6 +58,8 @@ pub(crate) struct Sealed {
     window: Bound,
 
     ring: KeyRing,
+    /// The ring's keys as they came, the first first.
+    ages: VecDeque<KeyId>,
     salt: Salt,
     sealer: SealerBox,
     peer: Option<Peer>,
@@ -107,6 +109,7 @@ impl Sealed {
             receive_window: config.receive_window,
             window: config.window,
             sealer: SealerBox(Sealer::new(&ring, Role::ClientToDaemon, config.salt, &OverlaySecret::none())),
+            ages: ring.ids().collect(),
             ring,
             salt: config.salt,
             peer: None,
@@ -329,10 +332,22 @@ impl Sealed {
         }
     }
 
-    /// Adds a key that opens; the daemon decides when it seals.
+    /// Adds a key that opens; the daemon decides when it seals. A full ring forgets the key that came first and does not seal: an overlay whose keys were changed that often has no use for
+    /// it any more.
     pub(crate) fn add_key(&mut self, key: &[u8]) {
-        if self.ring.add(OverlayKey::new(key)).is_err() {
-            tracing::warn!("the key ring is full: the new key is ignored");
+        let key = OverlayKey::new(key);
+        let (id, is_new) = (key.id(), self.ring.find(key.id()).is_none());
+        if is_new && self.ring.keys().len() >= MAX_KEYS {
+            let sealing = self.ring.sealing().id();
+            let oldest = self.ages.iter().position(|old| *old != sealing);
+            if let Some(oldest) = oldest.and_then(|place| self.ages.remove(place)) {
+                let _ = self.ring.retire(oldest);
+            }
+        }
+        match self.ring.add(key) {
+            Ok(()) if is_new => self.ages.push_back(id),
+            Ok(()) => {}
+            Err(error) => tracing::warn!(%error, "the new key is ignored"),
         }
     }
 

@@ -185,6 +185,29 @@ fn keys_are_changed_under_traffic_without_losing_anything() {
 }
 
 #[test]
+fn keys_are_changed_more_often_than_a_ring_has_keys() {
+    let mut network = Network::new(1, 2);
+    network.run_until(60 * SECOND, |network| network.all_connected());
+    network.subscribe(1, &["n"]);
+    network.run(SECOND);
+    let mut old = OverlayKey::new(network::KEY).id();
+    let changes = 3 * MAX_KEYS as u32;
+    for change in 0..changes {
+        let new = format!("key number {change} of this overlay").into_bytes();
+        network.clients.iter_mut().for_each(|client| client.session.add_key(&new));
+        let id = network.overlay.add_key(&new).unwrap();
+        assert_eq!(network.overlay.promote_key(id), Ok(true));
+        network.publish(0, "n", change);
+        network.run(SECOND);
+        assert_eq!(network.overlay.retire_key(old), Ok(()));
+        old = id;
+    }
+    network.run(SECOND);
+    assert_eq!(numbers(&network, 1).len() as u32, changes);
+    assert!(network.clients.iter().all(|one| one.session.ring.keys().len() == MAX_KEYS));
+}
+
+#[test]
 fn keys_are_changed_there_and_back_again() {
     let mut network = Network::new(1, 2);
     network.run_until(60 * SECOND, |network| network.all_connected());
