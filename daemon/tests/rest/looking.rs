@@ -195,13 +195,13 @@ async fn an_overlay_of_the_file_is_looked_at_and_not_changed() {
     assert_eq!(before["configuration"], after["configuration"]);
 }
 
-/// What is built field by field has the fields that OpenAPI is told of, all the way down.
+/// What is told has the fields that OpenAPI is told of, all the way down.
 #[tokio::test]
-async fn configuration_and_statistics_have_the_described_shape() {
+async fn what_an_overlay_tells_has_the_described_shape() {
     let daemon = Daemon::start().await;
     let token = daemon.token("main").await;
     let document = daemon.get("/openapi.json", &As::Nobody).await.expect(200).json();
-    for path in ["/configuration/main", "/statistics/main"] {
+    for path in ["/configuration/main", "/statistics/main", "/membership/main", "/subscriptions/main"] {
         let answer = daemon.get(path, &token).await.expect(200).json();
         let described = format!("{}/{{overlay}}", path.trim_end_matches("/main"));
         let described =
@@ -225,6 +225,11 @@ fn has_shape(document: &Value, schema: &Value, value: &Value, place: &str) {
         (Value::Object(fields), None, Some(described)) => {
             for (name, field) in fields {
                 has_shape(document, described, field, &format!("{place}.{name}"));
+            }
+        }
+        (Value::Array(items), ..) => {
+            for item in items {
+                has_shape(document, &schema["items"], item, &format!("{place}[]"));
             }
         }
         (Value::Object(_), None, None) => panic!("{place} is not described: {schema}"),

@@ -162,7 +162,7 @@ pub(super) struct Figures {
     /// What was refused, withheld or went wrong, by cause.
     failures: BTreeMap<String, u64>,
     /// How membership was agreed on.
-    membership: Membership,
+    membership: Agreement,
     /// How many there are now, by state.
     members: Members,
     /// How many there are now.
@@ -215,7 +215,7 @@ struct FramesOfKind {
 }
 
 #[derive(ToSchema)]
-struct Membership {
+struct Agreement {
     /// Claims of others by what became of them.
     claims: BTreeMap<String, u64>,
     /// Probes, accusations, refutations.
