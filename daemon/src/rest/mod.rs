@@ -20,6 +20,7 @@ mod routes;
 mod server;
 mod throttle;
 mod tls;
+mod unread;
 mod users;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

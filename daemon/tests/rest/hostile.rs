@@ -320,6 +320,24 @@ async fn a_change_whose_connection_is_cut_is_made_as_a_whole_or_not() {
     assert_eq!(daemon.log().count("panicked"), 0);
 }
 
+/// The connection stays: who still sends the body would not see the refusal otherwise.
+#[tokio::test]
+async fn who_is_refused_before_the_body_came_sees_why_and_goes_on() {
+    let daemon = plain().await;
+    let answers = tokio::task::spawn_blocking(move || {
+        let mut stream = TcpStream::connect(daemon.address()).expect("connected");
+        stream.write_all(b"POST /nowhere HTTP/1.1\r\nhost: here\r\ncontent-length: 6\r\n\r\n").expect("sent");
+        // Long enough for an answer that does not wait to come, and for the connection to be closed behind it.
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(b"a body").expect("sent");
+        stream.write_all(&get("/healthz", "")).expect("sent");
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).map(|_| answers)
+    });
+    let answers = answers.await.expect("no panic").expect("both answers");
+    assert!(answers.contains("no_route") && answers.ends_with("{\"status\":\"ok\"}"), "{answers}");
+}
+
 #[tokio::test]
 async fn what_is_no_tls_is_dropped() {
     let daemon = Daemon::start().await;

@@ -34,6 +34,7 @@ use super::{
     Shared,
     answer::{LONGEST_BODY, Written},
     problem::{Code, Problem},
+    unread,
 };
 
 pub(super) use looking::member;
@@ -155,6 +156,7 @@ pub(super) fn all(shared: Arc<Shared>) -> Router {
         .method_not_allowed_fallback(no_method)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn(unread::read_to_the_end))
         .layer(middleware::from_fn_with_state(shared.clone(), counted))
         .with_state(shared)
 }
