@@ -11,7 +11,7 @@
 //! Neither do the threads that drive overlays or answer REST wait for the disk meanwhile.
 //!
 //! What fails leaves the host as it was, with one exception that is told: where an overlay has to be started anew and its socket is gone meanwhile. That one, and whatever
-//! of REST's does not start with the daemon, stays known as [`failed`], and is tried again.
+//! of REST's does not start with the daemon, stays known as [`Failed`], and is tried again.
 
 mod change;
 mod drain;
