@@ -99,14 +99,16 @@ async fn a_reader_that_waits_hears_of_the_first_subscription_and_of_members() {
     assert_eq!(told.names(1).await, ["connected"]);
     let connection = Arc::clone(&told.connection);
     let reading = tokio::spawn(async move {
-        let mut seen = Vec::new();
-        loop {
+        // Members and messages come on ways of their own, in whichever order.
+        let (mut seen, mut delivered) = (Vec::new(), None);
+        while seen.is_empty() || delivered.is_none() {
             match told.next().await.expect("open") {
-                Event::Delivery(delivery) => return (seen, delivery),
+                Event::Delivery(delivery) => delivered = Some(delivery),
                 Event::Member(event) => seen.push((event.change, event.member.name.to_string())),
                 _ => {}
             }
         }
+        (seen, delivered.expect("delivered"))
     });
     let now = soon(connection.watch_members()).await.unwrap();
     assert!(now.iter().any(|member| member.name == "told"), "{now:?}");
