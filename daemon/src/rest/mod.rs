@@ -23,7 +23,11 @@ mod tls;
 mod unread;
 mod users;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::body::Bytes;
@@ -55,8 +59,8 @@ struct Shared {
     counts: Counts,
     failed: FailedLogins,
     hubs: Hubs,
-    /// The OpenAPI document, which is asked for without credentials and stays the same.
-    document: Bytes,
+    /// The OpenAPI document, which is asked for without credentials and stays the same: written for the first who asks, since it takes 2 MB to make.
+    document: OnceLock<Bytes>,
 }
 
 /// The management interface that runs.
@@ -110,7 +114,7 @@ pub async fn start(host: &Host, settings: &RestSettings) -> anyhow::Result<Manag
         counts: Counts::default(),
         failed: FailedLogins::default(),
         hubs: Hubs::default(),
-        document: serde_json::to_vec(&open_api())?.into(),
+        document: OnceLock::new(),
     });
     shared.counts.set_certificate_ends(ends);
     let reloads = host.follow();

@@ -194,6 +194,11 @@ async fn no_method() -> Problem {
     get, path = "/openapi.json", tag = "operation",
     responses((status = 200, description = "The document", content_type = "application/json"))
 )]
-async fn document(State(shared): State<Arc<Shared>>) -> Written {
-    Written(StatusCode::OK, shared.document.clone())
+async fn document(State(shared): State<Arc<Shared>>) -> Result<Written, Problem> {
+    if let Some(document) = shared.document.get() {
+        return Ok(Written(StatusCode::OK, document.clone()));
+    }
+    let document = serde_json::to_vec(&open_api());
+    let document = document.map_err(|_| Problem::new(Code::Internal, "the document cannot be written"))?;
+    Ok(Written(StatusCode::OK, shared.document.get_or_init(|| document.into()).clone()))
 }
